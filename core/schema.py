@@ -1,0 +1,214 @@
+"""Every table and column that users and their scripts see, defined once.
+
+Polars schemas, the reference pages and the stores are derived from here. Adding a column is fine; renaming or dropping
+one breaks users. Times are UTC nanoseconds; counts are unsigned 64-bit; missing is null, never 0 or "-".
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+class Column(NamedTuple):
+    """`type` is one of time, u64, u32, u16, f64, bool, str, list[str], list[answer]; `unit` may be empty."""
+
+    name: str
+    type: str
+    meaning: str
+    unit: str = ""
+
+
+class Table(NamedTuple):
+    """A named list of columns, in the order in which they are written."""
+
+    name: str
+    meaning: str
+    columns: tuple[Column, ...]
+
+    @property
+    def names(self) -> list[str]:
+        """The column names in order."""
+        return [column.name for column in self.columns]
+
+
+ANSWER_FIELDS = (("name", "str"), ("type", "str"), ("data", "str"), ("ttl", "u32"))
+
+ENDS = (
+    Column("local_ip", "str", "address of the device under observation"),
+    Column("local_port", "u16", "its port; null where the transport has none"),
+    Column("remote_ip", "str", "address of the other end"),
+    Column("remote_port", "u16", "its port; null where the transport has none"),
+    Column("transport", "str", "tcp, udp, icmp, icmp6, sctp, else the IP protocol number"),
+)
+
+QUANTITIES = (
+    ("packets", "packets", ""),
+    ("wire_bytes", "frame lengths on the wire, as captured from the link", "bytes"),
+    ("ip_bytes", "from the first byte of the IP header to the end of the IP packet", "bytes"),
+    ("payload_bytes", "unique transport payload: retransmitted ranges count once", "bytes"),
+    ("app_bytes", "application data inside TLS or QUIC; for cleartext equal to payload_bytes", "bytes"),
+    ("retransmitted_bytes", "TCP payload seen again", "bytes"),
+)
+COUNTERS = tuple(
+    Column(f"{way}_{name}", "u64", f"{meaning}, {'local to remote' if way == 'up' else 'remote to local'}", unit)
+    for way in ("up", "down")
+    for name, meaning, unit in QUANTITIES
+)
+
+ATTRIBUTION = (
+    Column("country", "str", "ISO 3166-1 code of the place that the database gives for remote_ip"),
+    Column("asn", "u32", "autonomous system that announces remote_ip"),
+    Column("as_org", "str", "its organisation"),
+    Column("owner", "str", "organisation that runs the destination, from the catalogue"),
+    Column("product", "str", "what the destination belongs to"),
+    Column("category", "str", "telemetry, telemetry_mixed, analytics, ads, crash, push, update, sync, search, cdn, …"),
+    Column("attribution_source", "str", "what owner and category rest on"),
+    Column("geo_check", "str", "plausible, impossible or unknown: the country against the smallest RTT"),
+    Column("max_distance_km", "f64", "how far away the server can be at most, by the smallest RTT seen", "km"),
+)
+
+FLOWS = Table(
+    "flows",
+    "One row per bidirectional flow between its first packet and its end.",
+    (
+        Column("flow_id", "str", "stable across runs: the same packets give the same identifier"),
+        Column("community_id", "str", "Community ID v1, seed 0"),
+        Column("first_seen", "time", "time of the first packet"),
+        Column("last_seen", "time", "time of the last packet"),
+        Column("local_mac", "str", "link address of the local end, where the link has one"),
+        *ENDS,
+        Column("initiator", "str", "local or remote: who sent the first packet (TCP: the SYN)"),
+        Column("service", "str", "application protocol, from content first: tls, quic, dns, http, dot, …"),
+        Column("name", "str", "name of the remote end, by name_source"),
+        Column("name_source", "str", "sni, quic_sni, http_host or dns"),
+        Column("sni", "str", "server name of the ClientHello"),
+        Column("ech", "str", "none, grease_or_real, outer; null without a ClientHello"),
+        Column("alpn", "str", "first protocol that the ClientHello offers"),
+        Column("tls_version", "str", "version that the server chose, else the highest offered"),
+        Column("ja4", "str", "JA4 fingerprint of the ClientHello"),
+        *COUNTERS,
+        Column("app_exact", "bool", "false where a record header was lost or is not defined: app_bytes are estimates"),
+        Column("rtt_remote_ms", "f64", "SYN to SYN/ACK at the tap; QUIC: first client Initial to first answer", "ms"),
+        Column("rtt_local_ms", "f64", "SYN/ACK to ACK at the tap", "ms"),
+        Column("tls_setup_ms", "f64", "ClientHello to the client's first application record", "ms"),
+        Column("up_gap_mean_ms", "f64", "mean time between packets", "ms"),
+        Column("up_gap_std_ms", "f64", "standard deviation of the time between packets", "ms"),
+        Column("down_gap_mean_ms", "f64", "mean time between packets", "ms"),
+        Column("down_gap_std_ms", "f64", "standard deviation of the time between packets", "ms"),
+        Column("end", "str", "fin, rst, idle, active, eof; evicted where --max-flows was reached"),
+        *ATTRIBUTION,
+    ),
+)
+
+EXCHANGES = Table(
+    "exchanges",
+    "One row per upload-then-download epoch inside a flow; their sums are the flow's totals, exactly.",
+    (
+        Column("flow_id", "str", "the flow"),
+        Column("start", "time", "first packet"),
+        Column("end", "time", "last packet"),
+        Column("name", "str", "name of the remote end"),
+        *COUNTERS,
+    ),
+)
+
+TLS = Table(
+    "tls",
+    "One row per ClientHello.",
+    (
+        Column("time", "time", "packet that completed the hello"),
+        Column("flow_id", "str", "the flow"),
+        *ENDS,
+        Column("quic_version", "str", "QUIC version in hexadecimal; null over TCP"),
+        Column("sni", "str", "server name"),
+        Column("alpn", "list[str]", "protocols offered"),
+        Column("versions", "list[str]", "TLS versions offered, GREASE left out"),
+        Column("ciphers", "u16", "cipher suites offered, GREASE left out"),
+        Column("ja4", "str", "JA4 fingerprint"),
+        Column("ech", "str", "none, grease_or_real, outer"),
+        Column("post_quantum", "bool", "whether a post-quantum key share or group is offered"),
+        Column("hello_bytes", "u32", "length of the handshake message with its header", "bytes"),
+        Column("packets", "u16", "packets that carried a part of it"),
+    ),
+)
+
+DNS = Table(
+    "dns",
+    "One row per transaction; a lone query or a lone answer is a row too.",
+    (
+        Column("time", "time", "the query, or the lone answer"),
+        *ENDS,
+        Column("service", "str", "dns, mdns or llmnr"),
+        Column("id", "u16", "transaction identifier"),
+        Column("qname", "str", "lower case, no final dot, non-printing bytes as \\DDD"),
+        Column("qtype", "str", "type by name, else TYPE123"),
+        Column("rcode", "str", "response code by name; null without an answer"),
+        Column("answers", "list[answer]", "records of the answer section: name, type, data, ttl"),
+        Column("latency_ms", "f64", "query to answer", "ms"),
+    ),
+)
+
+HTTP = Table(
+    "http",
+    "One row per cleartext HTTP/1 request.",
+    (
+        Column("time", "time", "packet that completed the request's head"),
+        Column("flow_id", "str", "the flow"),
+        Column("method", "str", "request method"),
+        Column("host", "str", "Host header"),
+        Column("target", "str", "request target"),
+        Column("user_agent", "str", "User-Agent header"),
+    ),
+)
+
+DEVICES = Table(
+    "devices",
+    "One row per local device.",
+    (
+        Column("mac", "str", "link address"),
+        Column("addresses", "list[str]", "IP addresses seen with it"),
+        Column("vendor", "str", "organisation that the address block is assigned to"),
+        Column("randomised", "bool", "locally administered bit: the address says nothing of the vendor"),
+        Column("names", "list[str]", "names that it gave itself: DHCP, mDNS"),
+        Column("first_seen", "time", "first packet"),
+        Column("last_seen", "time", "last packet"),
+    ),
+)
+
+CAPTURE = Table(
+    "capture",
+    "One row per input, or per minute live. packets = counted + malformed + unsupported, always.",
+    (
+        Column("source", "str", "file, address or interface"),
+        Column("linktype", "str", "link types by name, comma-separated where a file holds several"),
+        Column("packets", "u64", "packets read"),
+        Column("wire_bytes", "u64", "their lengths on the wire", "bytes"),
+        Column("dropped", "u64", "packets that the capturing kernel or interface says it lost; null where it said nothing"),
+        Column("truncated", "u64", "packets cut by the snapshot length"),
+        Column("malformed", "u64", "packets whose headers contradict themselves or end early"),
+        Column("unsupported", "u64", "packets that carry no IP, or a link type that is not read"),
+        Column("counted", "u64", "packets that are in a flow"),
+        Column("cut_short", "bool", "the file ends in the middle of a packet"),
+        Column("first_seen", "time", "earliest packet"),
+        Column("last_seen", "time", "latest packet"),
+    ),
+)
+
+TABLES = {table.name: table for table in (FLOWS, EXCHANGES, TLS, DNS, HTTP, DEVICES, CAPTURE)}
+
+
+def polars_schema(table: Table) -> dict[str, pl.DataType]:
+    """The table's columns as Polars types, in order."""
+    import polars as pl
+
+    answer = pl.Struct([pl.Field("name", pl.String()), pl.Field("type", pl.String()), pl.Field("data", pl.String()),
+                        pl.Field("ttl", pl.UInt32())])
+    types: dict[str, pl.DataType] = {
+        "time": pl.Datetime("ns", "UTC"), "u64": pl.UInt64(), "u32": pl.UInt32(), "u16": pl.UInt16(),
+        "f64": pl.Float64(), "bool": pl.Boolean(), "str": pl.String(), "list[str]": pl.List(pl.String()),
+        "list[answer]": pl.List(answer),
+    }  # fmt: skip
+    return {column.name: types[column.type] for column in table.columns}

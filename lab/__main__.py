@@ -1,0 +1,103 @@
+"""`python -m wiretally.lab ARM --output DIR`: record one arm of the lab.
+
+Exits 0 when the recording is complete, 1 with one line where this machine lacks something or a step failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from ..core.errors import EnvironmentFault
+from .agent import FLUSH_SECONDS, SHORTEST_FLUSH_SECONDS
+from .browser import executable
+from .cell import run_in_cell
+from .plan import ARMS
+
+TOOLS = {"ip": "iproute2", "ethtool": "ethtool", "dumpcap": "wireshark-common", "mount": "mount"}
+
+
+def missing() -> list[str]:
+    """What this machine lacks for a recording, each with where it comes from."""
+    lacks = []
+    if not hasattr(os, "geteuid") or os.geteuid() != 0:
+        lacks.append("root")
+    if not Path("/dev/net/tun").exists():
+        lacks.append("/dev/net/tun (kernel module tun)")
+    if executable() is None:
+        lacks.append("chromium (package chromium)")
+    lacks += [f"{tool} (package {package})" for tool, package in TOOLS.items() if shutil.which(tool) is None]
+    if importlib.util.find_spec("h2") is None:
+        lacks.append("the Python package h2 (pip install 'wiretally[lab]')")
+    return lacks
+
+
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+    """The command line."""
+    arms = "; ".join(f"{name}: {arm.meaning}" for name, arm in ARMS.items())
+    parser = argparse.ArgumentParser(
+        prog="python -m wiretally.lab",
+        description="Record a browser and its telemetry in network namespaces, with the servers' own byte counts.",
+        epilog=f"Arms: {arms}. Example: python -m wiretally.lab leaky --sessions 6 --output recordings/leaky",
+    )
+    parser.add_argument("arm", choices=ARMS)
+    parser.add_argument("--output", "-o", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--sessions", type=int, default=6, metavar="N", help="sessions of each mode (default 6)")
+    parser.add_argument("--idle", type=int, default=2, metavar="N", help="idle sessions (default 2)")
+    parser.add_argument("--visits", type=int, default=3, metavar="N", help="pages per session (default 3)")
+    parser.add_argument("--dwell", type=float, default=6.0, metavar="S", help="seconds from page to page (default 6)")
+    parser.add_argument("--flush", type=float, default=FLUSH_SECONDS, metavar="S", help="telemetry timer (default 15)")
+    parser.add_argument("--heartbeat", type=float, default=20.0, metavar="S", help="heartbeat period (default 20)")
+    parser.add_argument("--gap", type=float, default=1.5, metavar="S", help="seconds between sessions (default 1.5)")
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="of order, pages and identity (default 1)")
+    options = parser.parse_args(arguments)
+    if options.flush < SHORTEST_FLUSH_SECONDS:
+        parser.error(f"--flush: the format's client allows no less than {SHORTEST_FLUSH_SECONDS:g} seconds")
+    if options.sessions < 1 or options.idle < 0 or options.visits < 1:
+        parser.error("at least one session of each mode with at least one page")
+    return options
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Check, enter a cell, record."""
+    options = parse(arguments)
+    lacks = missing()
+    if lacks:
+        sys.stderr.write(f"lab: this machine lacks {', '.join(lacks)}\n")
+        return 1
+
+    def work() -> int:
+        from .record import Options, record  # needs h2, which `missing` has looked for
+
+        chosen = Options(
+            arm=options.arm,
+            output=options.output,
+            pairs=options.sessions,
+            idle=options.idle,
+            visits=options.visits,
+            dwell=options.dwell,
+            flush=options.flush,
+            heartbeat=options.heartbeat,
+            gap=options.gap,
+            seed=options.seed,
+        )
+        try:
+            record(chosen, lambda line: print(line, file=sys.stderr, flush=True))
+        except EnvironmentFault as fault:
+            sys.stderr.write(f"{fault}\n")
+            return 1
+        return 0
+
+    try:
+        return run_in_cell(work)
+    except EnvironmentFault as fault:
+        sys.stderr.write(f"{fault}\n")
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

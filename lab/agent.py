@@ -19,10 +19,13 @@ import select
 import ssl
 import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import sensors
 from .hosts import MISTAT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 FLUSH_SECONDS = 15.0
 SHORTEST_FLUSH_SECONDS = 5.0
@@ -112,22 +115,39 @@ class Connection:
         return response.status == http.HTTPStatus.OK
 
 
-class Agent:
-    """Queues, heartbeat and connections of one phone; `destinations` names the host of each mode, or none."""
+class Connections:
+    """A connection per host, made at its first post and kept."""
 
-    def __init__(self, options: argparse.Namespace, trust: ssl.SSLContext) -> None:
-        """`options` as `parse` gives them."""
+    def __init__(self, trust: ssl.SSLContext) -> None:
+        """`trust`: whose certificates to accept."""
+        self._trust = trust
+        self._of: dict[str, Connection] = {}
+
+    def post(self, host: str, path: str, body: bytes) -> bool:
+        """Whether the host took it."""
+        return self._of.setdefault(host, Connection(host, self._trust)).post(path, body)
+
+    def close(self) -> None:
+        """Close every one."""
+        for connection in self._of.values():
+            connection.close()
+
+
+class Agent:
+    """Mode, queues and heartbeat of one phone."""
+
+    def __init__(self, options: argparse.Namespace, post: Callable[[str, str, bytes], bool], now: float) -> None:
+        """`options` as `parse` gives them. `post` sends a body to a host and path; the first heartbeat is due `now`."""
         self._destinations: dict[str, str | None] = dict(options.to)
         self._flush_seconds: float = options.flush
         self._heartbeat_seconds: float = options.heartbeat
-        self._trust = trust
+        self._post = post
         self._queues: dict[str, FlushQueue] = {}
-        self._connections: dict[str, Connection] = {}
         self._device = sensors.Device.made_up(options.seed)
         self._random = random.Random(options.seed)
         self._mode = "idle"
         self._beats = 0
-        self._next_beat = time.monotonic()
+        self._next_beat = now
 
     def wait(self, now: float) -> float:
         """Seconds until something is due."""
@@ -152,24 +172,16 @@ class Agent:
     def run_due(self, now: float) -> None:
         """Send what is due."""
         if now >= self._next_beat:
-            self._connection(MISTAT).post(sensors.HEARTBEAT_PATH, sensors.heartbeat(self._device, self._beats))
+            self._post(MISTAT, sensors.HEARTBEAT_PATH, sensors.heartbeat(self._device, self._beats))
             self._beats += 1
             self._next_beat += self._heartbeat_seconds
         for host, queue in self._queues.items():
             while queue.fired(now):
                 events = queue.batch()
-                if self._connection(host).post(sensors.PATH, sensors.encode(events, time.time_ns() // 1_000_000)):
+                if self._post(host, sensors.PATH, sensors.encode(events, time.time_ns() // 1_000_000)):
                     queue.sent(len(events))
                 else:
                     queue.failed(now)
-
-    def close(self) -> None:
-        """Close every connection."""
-        for connection in self._connections.values():
-            connection.close()
-
-    def _connection(self, host: str) -> Connection:
-        return self._connections.setdefault(host, Connection(host, self._trust))
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -193,7 +205,8 @@ def main() -> None:
     options = parse()
     trust = ssl.create_default_context(cafile=options.trust)
     trust.minimum_version = ssl.TLSVersion.TLSv1_3
-    agent = Agent(options, trust)
+    connections = Connections(trust)
+    agent = Agent(options, connections.post, time.monotonic())
     pending = b""
     while True:
         readable, _, _ = select.select([STDIN], [], [], agent.wait(time.monotonic()))
@@ -207,7 +220,7 @@ def main() -> None:
             if not read or b'{"quit": true}' in lines:
                 break
         agent.run_due(time.monotonic())
-    agent.close()
+    connections.close()
     sys.exit(0)
 
 

@@ -72,6 +72,7 @@ class Browser:
         self._pending = b""
         self._count = 0
         self._page = ""
+        self._loads = 0
 
     def __enter__(self) -> Self:
         """Start it and take hold of its first tab."""
@@ -120,12 +121,13 @@ class Browser:
     def visit(self, url: str) -> None:
         """Navigate and return after the load event. Raises `EnvironmentFault` where the page does not load."""
         deadline = time.monotonic() + LOAD_TIMEOUT
+        before = self._loads
         answer = self._call("Page.navigate", LOAD_TIMEOUT, session=self._page, url=url)
         if "errorText" in answer:
             message = f"lab: {url}: {answer['errorText']}"
             raise EnvironmentFault(message)
-        while self._read(deadline).get("method") != "Page.loadEventFired":
-            pass
+        while self._loads == before:
+            self._read(deadline)
 
     def close(self) -> None:
         """Ask it to close so that it writes its profile; kill what is left after a while."""
@@ -162,7 +164,7 @@ class Browser:
         self._call("Page.enable", START_TIMEOUT, session=self._page)
 
     def _call(self, method: str, limit: float, session: str = "", **parameters: object) -> dict[str, Any]:
-        """One DevTools command and its result; events that come in between are dropped."""
+        """One DevTools command and its result; events that come in between are only counted."""
         deadline = time.monotonic() + limit
         self._count += 1
         command = {"id": self._count, "method": method, "params": parameters}
@@ -189,6 +191,7 @@ class Browser:
             self._pending += data
         line, _, self._pending = self._pending.partition(b"\0")
         message: dict[str, Any] = json.loads(line)
+        self._loads += message.get("method") == "Page.loadEventFired"
         return message
 
     def _fail(self, what: str) -> None:

@@ -1,0 +1,59 @@
+"""Nothing outlives a cell. Each case runs in a process of its own, because entering moves the process."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
+
+
+def run(work, **options):
+    code = f"import os, subprocess, sys, time\nfrom wiretally.lab.cell import SCRATCH, run_in_cell\n{work}\nsys.exit(run_in_cell(work))"
+    return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, **options)
+
+
+def test_a_cell_has_no_network_and_its_own_processes():
+    child = run(
+        "def work():\n os.write(1, f'{os.listdir(\"/sys/class/net\")} {os.getpid()} {SCRATCH.is_dir()}'.encode())\n return 7"
+    )
+    output, _ = child.communicate(timeout=20)
+    assert child.returncode == 7
+    assert output.endswith(" 1 True")
+    assert not Path("/run/lab").exists()
+
+
+def test_an_exit_inside_is_the_exit_outside():
+    child = run("def work():\n raise SystemExit(3)")
+    child.communicate(timeout=20)
+    assert child.returncode == 3
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGKILL, -9)])
+def test_whatever_ends_it_ends_all(number, code):
+    mark = f"299.{os.getpid()}{number}"
+    child = run(
+        f"def work():\n subprocess.Popen(['sleep', '{mark}'], start_new_session=True)\n os.write(1, b'up\\n')\n time.sleep(60)"
+    )
+    assert child.stdout.readline() == "up\n"
+    assert alive(mark)
+    child.send_signal(number)
+    assert child.wait(20) == code
+    deadline = time.monotonic() + 10
+    while alive(mark) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not alive(mark)
+
+
+def alive(mark):
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark.encode() in (folder / "cmdline").read_bytes().split(b"\0"):
+                return True
+        except OSError:
+            continue
+    return False

@@ -172,6 +172,15 @@ def _objects(items: list[tuple[tuple[int, bytes], ...] | None]) -> npt.NDArray[n
     return array
 
 
+def write(path: Path, kind: str, packets: int, *, seed: int = 1, keep_names: bool = False) -> str:
+    """Generates `path`, and its truth as JSON beside it; the truth."""
+    with path.open("wb") as out:
+        truth = generate(out, kind, packets, seed=seed, keep_names=keep_names)
+    text = json.dumps({"kind": kind, "seed": seed, **asdict(truth)}, indent=1) + "\n"
+    Path(f"{path}.json").write_text(text, encoding="utf-8")
+    return text
+
+
 def count(text: str) -> int:
     """`5M`, `300k` or a plain number of packets."""
     scale = {"k": 1_000, "M": 1_000_000}.get(text[-1:], 1)
@@ -187,12 +196,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--names", action="store_true", help="keep every name in the truth")
     parser.add_argument("-o", "--output", type=Path, required=True, help="the capture; its truth goes to OUTPUT.json")
     options = parser.parse_args(arguments)
-    with options.output.open("wb") as out:
-        truth = generate(out, options.kind, options.packets, seed=options.seed, keep_names=options.names)
-    text = json.dumps({"kind": options.kind, "seed": options.seed, **asdict(truth)}, indent=1)
-    Path(f"{options.output}.json").write_text(text + "\n", encoding="utf-8")
+    text = write(options.output, options.kind, options.packets, seed=options.seed, keep_names=options.names)
     if not options.names:
-        sys.stderr.write(text + "\n")
+        sys.stderr.write(text)
     return 0
 
 

@@ -6,11 +6,15 @@ import io
 import shutil
 import subprocess
 from collections import Counter
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from wiretally.bench.flows import Truth
 from wiretally.bench.mix import generate
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from wiretally.bench.flows import Truth
 
 FIELDS = ("tls.handshake.extensions_server_name", "quic.version", "_ws.malformed", "dns.qry.name", "dns.flags.response")
 CHECKS = ("ip.check_checksum:TRUE", "tcp.reassemble_out_of_order:TRUE")

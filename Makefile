@@ -90,7 +90,7 @@ docs: $(VENV)/.dev  ## the reference pages, from the code
 constraints: $(VENV)/.dev  ## constraints.txt from what is installed: run the tests first
 	@.ci/constraints $(BIN)/python > constraints.txt.new && mv constraints.txt.new constraints.txt
 
-check-wheels: $(VENV)/.runtime  ## every pinned runtime dependency has a wheel for a 64-bit Raspberry Pi
+check-wheels: $(VENV)/.dev  ## every pinned runtime dependency has a wheel for a 64-bit Raspberry Pi
 	@.ci/check-wheels $(BIN)/python
 
 clean:  ## what was made here, except the environments

@@ -42,9 +42,9 @@ def as_text(frame: pl.DataFrame) -> pl.DataFrame:
     frame = times_as_text(frame)
     frame = frame.with_columns(
         # a struct of one field is the shortest way to JSON: {"x":VALUE}
-        pl.when(pl.col(name).is_not_null()).then(
-            pl.struct(x=pl.col(name)).struct.json_encode().str.strip_prefix('{"x":').str.head(-1)
-        ).alias(name)
+        pl.when(pl.col(name).is_not_null())
+        .then(pl.struct(x=pl.col(name)).struct.json_encode().str.strip_prefix('{"x":').str.head(-1))
+        .alias(name)
         for name, kind in frame.schema.items()
         if kind.is_nested()
     )

@@ -19,9 +19,9 @@ ANSWER = {"name": "example.org", "type": "A", "data": "192.0.2.9", "ttl": 60}
 
 def dns(*rows, schema=SCHEMA):
     full = [{name: row.get(name) for name in schema} for row in rows]
-    return pl.DataFrame(full, schema={name: pl.Int64() if name == "time" else kind for name, kind in schema.items()}).cast(
-        schema
-    )
+    return pl.DataFrame(
+        full, schema={name: pl.Int64() if name == "time" else kind for name, kind in schema.items()}
+    ).cast(schema)
 
 
 def written(form, frames, path, schema=SCHEMA, **options):
@@ -66,7 +66,18 @@ def test_csv_has_one_header_and_lists_as_json(tmp_path):
     assert first["time"] == "2023-11-14T22:13:20.123456789Z"
 
 
-HOSTILE = ["=cmd|' /C calc'!A0", "+1", "-1", "@SUM(A1)", "a\nb", "\x1b[2J", "\u202egnp.exe", "a\x9bb", "\t=1", '"quoted"']
+HOSTILE = [
+    "=cmd|' /C calc'!A0",
+    "+1",
+    "-1",
+    "@SUM(A1)",
+    "a\nb",
+    "\x1b[2J",
+    "\u202egnp.exe",
+    "a\x9bb",
+    "\t=1",
+    '"quoted"',
+]
 
 
 @pytest.mark.parametrize("text", HOSTILE)

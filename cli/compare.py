@@ -1,0 +1,78 @@
+"""`wiretally compare`: one mode against the other."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import typer
+
+from . import options as cli
+
+Format = Literal["text", "json", "html"]
+
+
+def compare(
+    files: cli.Files,
+    sessions: Annotated[
+        str, typer.Option(metavar="CSV", help="Which minutes were which mode: session,device,mode,start,end,notes.")
+    ],
+    visits: Annotated[
+        str | None, typer.Option(metavar="CSV", help="Which pages were visited when: time,session,url,pad.")
+    ] = None,
+    form: Annotated[Format, typer.Option("--format", help="A table, the whole result, or a report to read.")] = "text",
+    output: cli.Output = "-",
+    alpha: Annotated[
+        float | None, typer.Option(metavar="P", help="Share of false findings allowed. Default: 0.05.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(metavar="N", help="Of permutations and resampling: same seed, same numbers.")
+    ] = None,
+    local: cli.Local = None,
+    idle_gap: cli.IdleGap = None,
+    flow_idle: cli.FlowIdle = None,
+    flow_active: cli.FlowActive = None,
+    max_flows: cli.MaxFlows = None,
+    country_db: cli.CountryDb = None,
+    asn_db: cli.AsnDb = None,
+    place: cli.Place = None,
+    strict: cli.Strict = False,
+    quiet: cli.Quiet = False,
+) -> None:
+    """Upload volume between modes: per destination, per owner, in total, with what the numbers can and cannot say.
+
+    Example: wiretally compare phone.pcapng --sessions sessions.csv --format html -o report.html
+    """
+    from ..store.output import Output
+    from . import pipeline, progress
+
+    settings: Any = cli.given(
+        local=local, idle_gap=idle_gap, flow_idle=flow_idle, flow_active=flow_active, max_flows=max_flows,
+        country_db=country_db, asn_db=asn_db, place=cli.coordinates(place) if place else None, strict=strict,
+    )  # fmt: skip
+    statistics = {name: value for name, value in (("alpha", alpha), ("seed", seed)) if value is not None}
+    with progress.bar(quiet=quiet) as look:
+        watching: Any = cli.given(progress=look, warn=progress.warner(quiet=quiet))
+        result = pipeline.compare(files, sessions, visits, statistics=statistics, **settings, **watching)
+    with Output(output) as target:
+        target.write(_rendered(result, form, width=None if target.file.isatty() else 120).encode())
+
+
+def _rendered(result: dict[str, Any], form: str, *, width: int | None) -> str:
+    """The result as text; `width` None asks for the terminal's own, in colour."""
+    if form == "html":
+        from ..report import html
+
+        return html.render(result)
+    if form == "json":
+        import json
+
+        return json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    import io
+
+    from rich.console import Console
+
+    from ..report import terminal
+
+    with io.StringIO() as page:
+        Console(file=page, force_terminal=width is None, width=width).print(terminal.comparison(result))
+        return page.getvalue()

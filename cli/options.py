@@ -1,0 +1,99 @@
+"""Options that commands share, each written once: its name, its meaning, how its text is read."""
+
+from __future__ import annotations
+
+import ipaddress
+import sys
+from typing import Annotated
+
+import typer
+
+Files = Annotated[
+    list[str],
+    typer.Argument(metavar="FILE…", help="Captures (pcap, pcapng; also .gz, .xz, .zst); - is standard input."),
+]
+Output = Annotated[str, typer.Option("--output", "-o", metavar="FILE", help="Where to write; - is standard output.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no warnings.")]
+Strict = Annotated[bool, typer.Option("--strict", help="A capture that is cut short is an error.")]
+
+
+def network(text: str) -> str:
+    """`text` where it is a network in CIDR notation."""
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} is not a network: write it as 192.168.1.0/24") from error
+    return text
+
+
+def seconds(value: float | None) -> float | None:
+    """`value` where it is a length of time."""
+    if value is not None and not 0 < value < float("inf"):
+        raise typer.BadParameter(f"{value} is not a number of seconds above 0")
+    return value
+
+
+def place(text: str | None) -> str | None:
+    """`text` where it is LAT,LON in degrees."""
+    if text is None:
+        return None
+    try:
+        latitude, longitude = map(float, text.split(","))
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} is not a place: write it as 52.52,13.40") from error
+    if not (-90 <= latitude <= 90 and -180 <= longitude <= 180):
+        raise typer.BadParameter(f"{text!r} is not on Earth: latitude is -90 to 90, longitude -180 to 180")
+    return text
+
+
+Local = Annotated[
+    list[str] | None,
+    typer.Option("--local", metavar="CIDR", callback=lambda values: [network(value) for value in values or []],
+                 help="Network of the devices under observation; repeatable. Default: the private end."),
+]  # fmt: skip
+IdleGap = Annotated[
+    float | None,
+    typer.Option("--idle-gap", metavar="SECONDS", callback=seconds, help="Silence that ends an exchange. Default: 1."),
+]
+FlowIdle = Annotated[
+    float | None,
+    typer.Option("--flow-idle", metavar="SECONDS", callback=seconds,
+                 help="Silence that ends a flow. Default: 3600 for TCP, 180 for the rest."),
+]  # fmt: skip
+FlowActive = Annotated[
+    float | None,
+    typer.Option("--flow-active", metavar="SECONDS", callback=seconds,
+                 help="A flow that lives longer is cut here. Default: never."),
+]  # fmt: skip
+MaxFlows = Annotated[
+    int | None, typer.Option("--max-flows", min=1, metavar="N", help="Flows held at one time. Default: 262144.")
+]
+CountryDb = Annotated[
+    str | None,
+    typer.Option("--country-db", metavar="MMDB", help="Your own country database. Default: the bundled one."),
+]
+AsnDb = Annotated[
+    str | None, typer.Option("--asn-db", metavar="MMDB", help="Your own network database. Default: the bundled one.")
+]
+Place = Annotated[
+    str | None,
+    typer.Option("--place", metavar="LAT,LON", callback=place,
+                 help="Where the access point stands: checks countries against round-trip times."),
+]  # fmt: skip
+
+
+def coordinates(text: str) -> tuple[float, float]:
+    """LAT,LON that `place` has let through, in degrees."""
+    latitude, longitude = map(float, text.split(","))
+    return latitude, longitude
+
+
+def refuse_binary_on_terminal(form: str, output: str) -> None:
+    """Parquet on a screen is a mistake in the command."""
+    if form == "parquet" and output == "-" and sys.stdout.isatty():
+        raise typer.BadParameter("parquet is not for a terminal: name a file with --output")
+
+
+def given(**options: object) -> dict[str, object]:
+    """The options that were given: what is None, empty or off is left to its default."""
+    return {name: value for name, value in options.items() if value is not None and value is not False and value != []}

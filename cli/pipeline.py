@@ -1,0 +1,220 @@
+"""The one place that wires the rooms: captures in, tables or a comparison out.
+
+Theory: packets run from a source through the dissector; every `TICK_PACKETS` packets it gives up what has become known,
+flows are attributed, and the frames go on at once, so that memory does not grow with the capture. `frames` is that
+stream; `read` gathers it, the command line writes it to a sink.
+
+Rules: nothing is computed that no table asked for. An option that is not given is left to the room that it is for.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+
+from ..core.errors import InputError
+from ..core.schema import TABLES, polars_schema
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from os import PathLike
+
+    import polars as pl
+
+    from ..capture.stream import CaptureStream
+    from ..dissect.dissector import DissectOptions
+    from ..geo.attributor import Attributor
+    from .observations import Observations
+
+    Paths = str | PathLike[str] | Sequence[str | PathLike[str]]
+
+TICK_PACKETS = 1_000_000
+COMPARED = ("flows", "exchanges", "capture")
+DISSECTED = frozenset({"flows", "exchanges", "tls", "dns", "http"})
+
+
+class ReadOptions(TypedDict, total=False):
+    """What `read`, `compare` and the commands of the same names share.
+
+    local: networks (CIDR) of the devices under observation. idle_gap: seconds of silence that end an exchange.
+    flow_idle, flow_active: seconds after which a silent, a long flow is reported. max_flows: flows held at one time.
+    strict: a capture that is cut short raises. country_db, asn_db: MMDB files. place: (latitude, longitude) of the
+    access point. progress: called with the stream while it is read. warn: called with each warning, one line.
+    """
+
+    local: Sequence[str]
+    idle_gap: float
+    flow_idle: float
+    flow_active: float
+    max_flows: int
+    strict: bool
+    country_db: str
+    asn_db: str
+    place: tuple[float, float]
+    progress: Callable[[CaptureStream], None]
+    warn: Callable[[str], None]
+
+
+def frames(
+    paths: Paths, tables: Collection[str], attributor: Attributor | None = None, **options: Unpack[ReadOptions]
+) -> Iterator[tuple[str, pl.DataFrame]]:
+    """(table, rows) in the order in which they become known; several per table, none where it stays empty."""
+    from ..capture.stream import open_captures
+    from ..dissect.dissector import Dissector
+    from .rows import Devices, capture_rows
+
+    devices = Devices() if "devices" in tables else None
+    asked = DISSECTED.intersection(tables) | ({"flows"} if devices else set())
+    dissector = Dissector(_dissect_options(asked, options))
+    progress = options.get("progress")
+
+    def given_up(*, end: bool) -> Iterator[tuple[str, pl.DataFrame]]:
+        for name, frame in dissector.tick(end=end).items():
+            if not frame.height:
+                continue
+            if name == "flows" and devices:
+                devices.add(frame)
+            if name in tables:
+                yield name, _whole(name, attributor.join(frame) if name == "flows" and attributor else frame)
+
+    with open_captures(_listed(paths), strict=options.get("strict", False)) as stream:
+        since = 0
+        for batch in stream:
+            dissector.feed(batch)
+            since += len(batch.packets)
+            if since >= TICK_PACKETS:
+                since = 0
+                yield from given_up(end=False)
+            if progress:
+                progress(stream)
+        yield from given_up(end=True)
+        if devices:
+            yield "devices", devices.rows()
+        if "capture" in tables:
+            yield "capture", capture_rows(stream.sources, dissector.counters)
+        for line in stream.warnings:
+            options.get("warn", _ignore)(line)
+
+
+def read(path: Paths, **options: Unpack[ReadOptions]) -> Observations:
+    """Every table of one capture, or of several as one stream in time order; see `ReadOptions`.
+
+    Raises a subclass of `WiretallyError` whose text is one line where something cannot be read at all.
+    """
+    from .observations import Observations
+
+    warnings: list[str] = []
+    warn = options.get("warn", _ignore)
+
+    def keep(line: str) -> None:
+        warnings.append(line)
+        warn(line)
+
+    options["warn"] = keep
+    found = _gathered(frames(path, TABLES, open_attributor(**options), **options), TABLES)
+    return Observations(**found, warnings=tuple(warnings))
+
+
+def open_attributor(**options: Unpack[ReadOptions]) -> Attributor:
+    """Places and owners by the databases that `options` name, else the bundled ones."""
+    from ..geo.attributor import Attributor, GeoConfig
+
+    given: dict[str, Any] = {name: options[name] for name in ("country_db", "asn_db", "place") if name in options}
+    return Attributor.open(GeoConfig(**given))
+
+
+def compare(
+    paths: Paths,
+    sessions: str | PathLike[str],
+    visits: str | PathLike[str] | None = None,
+    *,
+    statistics: Mapping[str, Any] | None = None,
+    **options: Unpack[ReadOptions],
+) -> dict[str, Any]:
+    """What was uploaded in the one mode and in the other: the result of `docs/reference/compare.md` as a dictionary.
+
+    `sessions`, `visits`: the user's CSV files. `statistics`: fields of `measure.CompareOptions`; `options`: see
+    `ReadOptions`. Raises a subclass of `WiretallyError` where an input cannot be understood.
+    """
+    from ..measure import comparison, inputs
+    from ..store.cells import times_as_text
+    from .basis import digests, versions
+
+    marks = inputs.read_sessions(str(sessions))
+    visited = inputs.read_visits(str(visits)) if visits is not None else None
+    attributor = open_attributor(**options)
+    found = _gathered(frames(paths, COMPARED, attributor, **options), COMPARED)
+    result = comparison.compare(
+        found["flows"], found["exchanges"], marks, visited, found["capture"],
+        comparison.CompareOptions(**(statistics or {})),
+    )  # fmt: skip
+    digest = digests(_listed(paths))
+    rows = times_as_text(found["capture"]).to_dicts()
+    result["capture"] = [row | {"sha256": digest.get(row["source"])} for row in rows]
+    result["basis"] |= {"databases": attributor.databases, "versions": versions()}
+    return result
+
+
+def where(targets: str | Sequence[str], **options: Unpack[ReadOptions]) -> pl.DataFrame:
+    """Place, network, owner and category of addresses and names, a row each, and what each of them rests on."""
+    import polars as pl
+
+    asked = [targets] if isinstance(targets, str) else list(targets)
+    attributor = open_attributor(**options)
+    addresses = [target for target in asked if _is_address(target)]
+    names = [target for target in asked if not _is_address(target)]
+    return pl.concat([attributor.addresses(addresses), attributor.names(names)], how="diagonal_relaxed")
+
+
+def _gathered(stream: Iterator[tuple[str, pl.DataFrame]], tables: Collection[str]) -> dict[str, pl.DataFrame]:
+    import polars as pl
+
+    parts: dict[str, list[pl.DataFrame]] = {name: [pl.DataFrame(schema=polars_schema(TABLES[name]))] for name in tables}
+    for name, frame in stream:
+        parts[name].append(frame)
+    return {name: pl.concat(pieces) for name, pieces in parts.items()}
+
+
+def _whole(name: str, frame: pl.DataFrame) -> pl.DataFrame:
+    """`frame` with every column of its table, in order; those that nobody filled are null."""
+    import polars as pl
+
+    schema = polars_schema(TABLES[name])
+    return frame.select(
+        pl.col(column) if column in frame.columns else pl.lit(None, kind).alias(column)
+        for column, kind in schema.items()
+    )
+
+
+def _dissect_options(tables: Collection[str], options: ReadOptions) -> DissectOptions:
+    from ..dissect.dissector import DissectOptions
+
+    given: dict[str, Any] = {"tables": frozenset(tables)}
+    for network in options.get("local", ()):
+        try:
+            ipaddress.ip_network(network, strict=False)
+        except ValueError as error:
+            raise InputError(f"--local {network}: not a network: write it as 192.168.1.0/24") from error
+    theirs = {"local": ("local",), "idle_gap": ("idle_gap",), "flow_idle": ("idle_tcp", "idle_other"),
+              "flow_active": ("active",), "max_flows": ("max_flows",)}  # fmt: skip
+    for ours, names in theirs.items():
+        if ours in options:
+            value = options[ours]  # type: ignore[literal-required]
+            given |= dict.fromkeys(names, tuple(value) if ours == "local" else value)
+    return DissectOptions(**given)
+
+
+def _listed(paths: Paths) -> list[str]:
+    return [str(path) for path in ([paths] if isinstance(paths, str) or not hasattr(paths, "__iter__") else paths)]
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _ignore(_: object) -> None:
+    """What becomes of something that nobody asked for."""

@@ -1,0 +1,56 @@
+"""What a waiting person sees: a bar on standard error while captures are read, warnings after them.
+
+Rules: nothing unless standard error is a terminal; standard output is never touched.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from ..capture.stream import CaptureStream
+
+REFRESH = 0.1  # seconds between two looks at the stream
+
+
+@contextmanager
+def bar(*, quiet: bool) -> Iterator[Callable[[CaptureStream], None] | None]:
+    """A function to call with the stream as it is read; None where nobody watches."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    columns = (TextColumn("reading"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("reading", total=None)
+        next_look = 0.0
+
+        def look(stream: CaptureStream) -> None:
+            nonlocal next_look
+            if time.monotonic() < next_look:
+                return
+            next_look = time.monotonic() + REFRESH
+            sizes = [source.size_bytes for source in stream.sources]
+            total = None if None in sizes else sum(size or 0 for size in sizes)
+            progress.update(task, total=total, completed=sum(source.bytes_read for source in stream.sources))
+
+        yield look
+
+
+def warner(*, quiet: bool) -> Callable[[str], None]:
+    """A function that says a warning on standard error, one line each."""
+
+    def warn(line: str) -> None:
+        if not quiet:
+            typer.echo(f"wiretally: warning: {line}", err=True)
+
+    return warn

@@ -1,0 +1,63 @@
+"""`wiretally read`: the tables of captures."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import typer
+
+from . import options as cli
+
+Table = Literal["flows", "exchanges", "tls", "dns", "http", "devices", "capture"]
+Format = Literal["text", "jsonl", "csv", "parquet"]
+
+GLANCE = {  # what fits on a screen
+    "flows": ("first_seen", "local_ip", "remote_ip", "remote_port", "transport", "service", "name", "owner", "country",
+              "up_app_bytes", "down_app_bytes"),
+    "exchanges": ("start", "end", "name", "up_packets", "up_app_bytes", "down_packets", "down_app_bytes"),
+    "tls": ("time", "local_ip", "remote_ip", "remote_port", "sni", "alpn", "ja4", "hello_bytes"),
+    "dns": ("time", "local_ip", "remote_ip", "service", "qname", "qtype", "rcode", "answers"),
+    "http": ("time", "method", "host", "target", "user_agent"),
+    "devices": ("mac", "randomised", "addresses", "first_seen", "last_seen"),
+    "capture": ("source", "linktype", "packets", "wire_bytes", "dropped", "truncated", "malformed", "unsupported",
+                "first_seen", "last_seen"),
+}  # fmt: skip
+
+
+def read(
+    files: cli.Files,
+    table: Annotated[Table, typer.Option(help="Which table.")] = "flows",
+    form: Annotated[Format, typer.Option("--format", help="text is a glance, the others hold everything.")] = "text",
+    output: cli.Output = "-",
+    local: cli.Local = None,
+    idle_gap: cli.IdleGap = None,
+    flow_idle: cli.FlowIdle = None,
+    flow_active: cli.FlowActive = None,
+    max_flows: cli.MaxFlows = None,
+    country_db: cli.CountryDb = None,
+    asn_db: cli.AsnDb = None,
+    place: cli.Place = None,
+    strict: cli.Strict = False,
+    quiet: cli.Quiet = False,
+) -> None:
+    """Tables from captures: flows with names and owners, exchanges, TLS hellos, DNS, HTTP. Several files are one stream.
+
+    Example: wiretally read phone.pcapng --table flows --format parquet -o flows.parquet
+    """
+    cli.refuse_binary_on_terminal(form, output)
+    from ..core.schema import TABLES, polars_schema
+    from ..store.files import open_sink
+    from . import pipeline, progress
+
+    settings: Any = cli.given(
+        local=local, idle_gap=idle_gap, flow_idle=flow_idle, flow_active=flow_active, max_flows=max_flows,
+        country_db=country_db, asn_db=asn_db, place=cli.coordinates(place) if place else None, strict=strict,
+    )  # fmt: skip
+    attributor = pipeline.open_attributor(**settings) if table == "flows" else None
+    with (
+        open_sink(polars_schema(TABLES[table]), form, output, GLANCE[table]) as sink,
+        progress.bar(quiet=quiet) as look,
+    ):
+        watching: Any = cli.given(progress=look, warn=progress.warner(quiet=quiet))
+        for _, frame in pipeline.frames(files, (table,), attributor, **settings, **watching):
+            sink.write(frame)

@@ -1,0 +1,92 @@
+"""Writes the reference pages that the code already knows: tables and commands.
+
+`python docs/build.py` writes docs/reference/tables.md and cli.md; with `--check` it exits 1 where a page is not what the
+code says.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+REFERENCE = Path(__file__).resolve().parent / "reference"
+MADE = "<!-- Made by docs/build.py from the code: edit the code. -->"
+TYPES = {
+    "time": "timestamp[ns, UTC]",
+    "u64": "unsigned 64-bit",
+    "u32": "unsigned 32-bit",
+    "u16": "unsigned 16-bit",
+    "f64": "64-bit float",
+    "bool": "boolean",
+    "str": "text",
+    "list[str]": "list of text",
+    "list[answer]": "list of records",
+}
+
+
+def tables() -> str:
+    """One section per table of `core/schema.py`."""
+    from wiretally.core.schema import ANSWER_FIELDS, TABLES
+
+    parts = [
+        "# Tables",
+        MADE,
+        (
+            "Types are those of Parquet and of the Polars frames. In JSONL and CSV times are RFC 3339 with nine digits and Z; "
+            "missing is null (empty in CSV); in CSV lists are JSON, and a text that a spreadsheet would compute has an "
+            "apostrophe in front. Every text format shows unprintable characters as JSON escapes."
+        ),
+    ]
+    for table in TABLES.values():
+        rows = [
+            f"| `{column.name}` | {TYPES[column.type]} | {column.unit} | {_cell(column.meaning)} |"
+            for column in table.columns
+        ]
+        head = ["| column | type | unit | meaning |", "|---|---|---|---|"]
+        parts += [f"## {table.name}", table.meaning, "\n".join(head + rows)]
+    fields = ", ".join(f"`{name}` ({TYPES[kind]})" for name, kind in ANSWER_FIELDS)
+    parts.append(f"A record of `answers` in dns: {fields}.")
+    return "\n\n".join(parts) + "\n"
+
+
+def commands() -> str:
+    """What `--help` says, for the program and each of its commands."""
+    from typer.testing import CliRunner
+    from wiretally.cli.main import app
+
+    os.environ |= {"COLUMNS": "100", "TERMINAL_WIDTH": "100", "NO_COLOR": "1"}
+    parts = ["# Commands", MADE]
+    names = [command.name or command.callback.__name__ for command in app.registered_commands if command.callback]
+    for words in ([], *([name] for name in names)):
+        shown = CliRunner().invoke(app, [*words, "--help"], prog_name="wiretally")
+        text = "\n".join(line.rstrip() for line in shown.output.strip().splitlines())
+        parts += [f"## {' '.join(['wiretally', *words])}", f"```\n{text}\n```"]
+    parts.append(
+        "Exit: 0 done; 1 the input or the machine is at fault, and one line on standard error says which file, where, and "
+        "what to do; 2 usage. A capture that is cut short is read to its last whole packet, with a warning; `--strict` "
+        "makes that 1."
+    )
+    return "\n\n".join(parts) + "\n"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("<", "&lt;")
+
+
+def main(arguments: list[str]) -> int:
+    """Writes the pages, or compares them."""
+    stale = []
+    for name, page in (("tables.md", tables()), ("cli.md", commands())):
+        path = REFERENCE / name
+        if "--check" not in arguments:
+            path.write_text(page)
+        elif not path.exists() or path.read_text() != page:
+            stale.append(name)
+    if stale:
+        print(f"docs/reference: {', '.join(stale)} not what the code says: run make docs", file=sys.stderr)
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

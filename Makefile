@@ -27,19 +27,19 @@ help:  ## this list
 $(VENV)/.runtime: pyproject.toml constraints.txt
 	@.ci/environment "$(PYTHON)" $(VENV)
 	@echo "installing wiretally into $(VENV)"
-	@$(BIN)/python $(INSTALL) --editable .
+	@PYTHONWARNINGS=ignore $(BIN)/python $(INSTALL) --editable .
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt
 	@.ci/environment "$(PYTHON)" $(VENV)
 	@echo "installing wiretally and what its tests need into $(VENV)"
-	@$(BIN)/python $(INSTALL) --editable '.[dev]'
+	@PYTHONWARNINGS=ignore $(BIN)/python $(INSTALL) --editable '.[dev]'
 	@mkdir -p $(VENV)/src && ln -sfn ../.. $(VENV)/src/wiretally
 	@touch $@ $(VENV)/.runtime
 
 $(SECOND)/.dev: pyproject.toml constraints.txt
 	@.ci/environment python3.13 $(SECOND)
-	@$(SECOND)/bin/python $(INSTALL) --editable '.[dev]'
+	@PYTHONWARNINGS=ignore $(SECOND)/bin/python $(INSTALL) --editable '.[dev]'
 	@touch $@
 
 tools:  ## as root on Debian: what tests compare with (tshark) and the lab drives (Chromium)

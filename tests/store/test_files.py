@@ -7,7 +7,6 @@ import stat
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
-
 from wiretally.core.errors import EnvironmentFault
 from wiretally.core.schema import DNS, FLOWS, TABLES, polars_schema
 from wiretally.store.files import TEXT_ROWS, open_sink

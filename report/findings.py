@@ -1,0 +1,195 @@
+"""What a result says, in the order in which a reader should meet it.
+
+Theory: the question is whether somebody is told what is visited in private. So the first sentence is about the owner
+that received most through destinations which the catalogue marks as telemetry; failing that as analytics, crash reports
+or advertising; failing that about everything together. The choice goes by volume above the idle rate and never by the
+result, so that no finding is picked for being spectacular.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from .words import (
+    IDLE,
+    MARGIN,
+    REFERENCE,
+    TESTED,
+    VERDICTS,
+    Item,
+    called,
+    counted,
+    evidence,
+    listed,
+    mean,
+    sentence,
+    size,
+    title,
+    visible,
+)
+
+TELEMETRY = (frozenset({"telemetry", "telemetry_mixed"}), frozenset({"analytics", "crash", "ads"}))
+OLD_DAYS = 183  # a geolocation database older than this misplaces what has moved since
+TOGETHER = "all destinations together"
+OTHERS = 3  # further owners with a sentence of their own
+
+
+class Headline(NamedTuple):
+    """The verdict in one sentence: `title` alone is short, `title: evidence.` is complete."""
+
+    item: Item
+    kind: str  # owner, destination or total
+    title: str
+    evidence: str
+
+    @property
+    def sentence(self) -> str:
+        """The whole of it."""
+        return f"{self.title}: {self.evidence}."
+
+
+def margin(result: dict[str, Any]) -> float:
+    """How far from 1 the ratio may lie for `continues`."""
+    return float(result["basis"]["options"].get("margin", MARGIN))
+
+
+def most(item: Item) -> float:
+    """Mean bytes in the mode that uploaded more."""
+    return max(mean(item, REFERENCE) or 0.0, mean(item, TESTED) or 0.0)
+
+
+def excess(item: Item) -> float:
+    """Mean bytes above the idle rate, in the mode that uploaded more."""
+    return most(item) - (mean(item, IDLE) or 0.0)
+
+
+def by_volume(items: list[Item]) -> list[Item]:
+    """Most uploaded first; what was never seen in either mode is left out."""
+    seen = [item for item in items if item["verdict"] != "absent"]
+    return sorted(seen, key=lambda item: (-excess(item), item["key"]))
+
+
+def of_owner(result: dict[str, Any], owner: str | None) -> list[Item]:
+    """An owner's destinations, most uploaded first."""
+    return by_volume([item for item in result["destinations"] if item["owner"] == owner])
+
+
+def telemetry_owners(result: dict[str, Any]) -> list[Item]:
+    """Owners that run telemetry destinations, in the order of the theory above."""
+    ranked = []
+    for owner in result["owners"]:
+        destinations = of_owner(result, owner["key"])
+        for tier, categories in enumerate(TELEMETRY):
+            marked = [item for item in destinations if item["category"] in categories]
+            if marked:
+                ranked.append((tier, -sum(map(excess, marked)), owner["key"], owner))
+                break
+    return [owner for *_, owner in sorted(ranked, key=lambda entry: entry[:3])]
+
+
+def subject(result: dict[str, Any]) -> tuple[str, Item]:
+    """What the first sentence is about, and its kind: owner, destination or total."""
+    owners = telemetry_owners(result)
+    if owners:
+        return "owner", owners[0]
+    for categories in TELEMETRY:
+        marked = [item for item in result["destinations"] if item["category"] in categories]
+        if by_volume(marked):
+            return "destination", by_volume(marked)[0]
+    return "total", result["total"]
+
+
+def headline(result: dict[str, Any]) -> Headline:
+    """The verdict in one sentence."""
+    kind, item = subject(result)
+    who = TOGETHER if kind == "total" else called(item)
+    return Headline(item, kind, title(item, who), evidence(item, result["per"], margin(result)))
+
+
+def details(result: dict[str, Any]) -> list[str]:
+    """Sentences that belong to the first one: the hosts behind it, other owners, the total."""
+    kind, item = subject(result)
+    told = []
+    if kind == "owner":
+        told += _hosts(result, item)
+        told += [sentence(other, result["per"], margin(result)) for other in telemetry_owners(result)[1 : 1 + OTHERS]]
+    if kind != "total" and result["total"]["verdict"] != "absent":
+        told.append(sentence(result["total"], result["per"], margin(result), TOGETHER))
+    told += _tally(result)
+    return told
+
+
+def _hosts(result: dict[str, Any], owner: Item) -> list[str]:
+    """Which hosts an owner's sum is made of, and whether uploads moved from one to another."""
+    hosts = of_owner(result, owner["key"])
+    stopped = [called(item) for item in hosts if item["verdict"] in {"stops", "reduced"}]
+    started = [called(item) for item in hosts if item["verdict"] in {"appears", "increases"}]
+    name = called(owner)
+    if stopped and started and owner["verdict"] not in {"stops", "reduced"}:
+        less = f"{listed(stopped)} received less or nothing in incognito mode"
+        return [f"Within {name} the upload moved: {less}, {listed(started)} received more or only then."]
+    parts = [f"{called(item)} ({size(most(item))} per {result['per']})" for item in hosts]
+    return [f"The uploads to {name} went to {listed(parts)}."] if parts else []
+
+
+def _tally(result: dict[str, Any]) -> list[str]:
+    """How the verdicts spread over all destinations."""
+    verdicts = [item["verdict"] for item in result["destinations"]]
+    counts = [(verdicts.count(word), word) for word in VERDICTS if word in verdicts and word != "absent"]
+    seen = sum(number for number, _ in counts)
+    if not seen:
+        return []
+    return [f"Of {counted(seen, 'destination')}: {listed((f'{number} {word}' for number, word in counts), 9)}."]
+
+
+def rows(result: dict[str, Any]) -> list[Item]:
+    """Destinations for a table: those of the first sentence's owner, then all others, most uploaded first."""
+    kind, item = subject(result)
+    first = item["key"] if kind == "owner" else None
+    ordered = by_volume(result["destinations"])
+    return sorted(ordered, key=lambda each: first is None or each["owner"] != first)
+
+
+def cautions(result: dict[str, Any]) -> list[str]:
+    """What a reader must know before believing a number; each once, fit to print."""
+    told = [visible(warning) for warning in result["basis"]["warnings"]]
+    for row in result["capture"]:
+        source = base_name(row["source"])
+        if row["dropped"]:
+            told.append(
+                f"{source}: the capturing interface lost {counted(row['dropped'], 'packet')}: "
+                "what they carried is not in these numbers"
+            )
+        if row.get("cut_short"):
+            told.append(f"{source}: ends in the middle of a packet: what came after is not in these numbers")
+    latest = max((row["last_seen"] for row in result["capture"] if row["last_seen"]), default=None)
+    for database in result["basis"].get("databases", []):
+        built = database.get("build_date")
+        if built and latest and (day(latest) - day(built)).days > OLD_DAYS:
+            told.append(
+                f"{visible(database['name'])} was built on {visible(built)[:10]}, more than six months before the "
+                "capture: places may be out of date"
+            )
+    return list(dict.fromkeys(told))
+
+
+def day(time: str) -> datetime:
+    """A date or time of a result as an instant; without a zone it is UTC."""
+    parsed = datetime.fromisoformat(time)
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+
+
+def base_name(source: str) -> str:
+    """A capture's name without the folders it lies in: they name people, and mean nothing to a reader."""
+    return visible(source.replace("\\", "/").rsplit("/", 1)[-1] or source)
+
+
+def shares(result: dict[str, Any]) -> str:
+    """The sample in half a sentence: 8 incognito, 8 normal and 2 idle sessions."""
+    modes = [session["mode"] for session in result["sessions"]]
+    order = [mode for mode in (TESTED, REFERENCE, IDLE) if mode in modes]
+    order += sorted(set(modes) - set(order))
+    return listed((f"{modes.count(mode)} {visible(mode)}" for mode in order), 9) + (
+        " session" if len(modes) == 1 else " sessions"
+    )

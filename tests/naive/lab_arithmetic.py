@@ -46,7 +46,7 @@ def uploads(capture, device, sessions):
         if source != device:
             continue
         kinds = [kind for kind in f"{clear},{hidden}".split(",") if kind]
-        sizes = [int(size) for size in lengths.split(",")]
+        sizes = [int(size) for size in lengths.split(",") if size]
         at = nanoseconds(time)
         session = next((name for name, start, end in spans if start <= at < end), None)
         for kind, size in zip(kinds, sizes, strict=True):

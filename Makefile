@@ -7,7 +7,7 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 
-PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3; do command -v $$name && break; done)
+PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3; do $$name -c '' 2>/dev/null && command -v $$name && break; done)
 JOBS ?= 2
 CORPUS ?= ../shared
 OUT ?= out
@@ -72,7 +72,7 @@ kernels: $(VENV)/.dev  ## the kernels' tests as plain Python, which gives the co
 	    tests/core tests/capture tests/dissect --cov --cov-report=term:skip-covered
 
 second:
-	@if command -v python3.13 >/dev/null; then $(MAKE) --no-print-directory $(SECOND)/.dev \
+	@if python3.13 -c '' 2>/dev/null; then $(MAKE) --no-print-directory $(SECOND)/.dev \
 	    && $(SECOND)/bin/python -m pytest -n $(JOBS) -m "not slow and not lab"; \
 	else echo "Python 3.13 is not on this machine: its run is left out"; fi
 

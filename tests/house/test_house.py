@@ -56,6 +56,21 @@ def test_every_package_is_listed():
     assert found == set(PROJECT["tool"]["setuptools"]["packages"])
 
 
+def test_every_file_that_a_package_reads_ships_with_it():
+    patterns = PROJECT["tool"]["setuptools"]["package-data"]
+    apart = {"samples", "tests", "docs"}
+    for name in PROJECT["tool"]["setuptools"]["packages"][1:]:
+        folder = ROOT.joinpath(*name.split(".")[1:])
+        ships = {path for pattern in patterns["*"] + patterns.get(name, []) for path in folder.glob(pattern)}
+        inner = {path for path in folder.iterdir() if (path / "__init__.py").exists()}
+        has = {
+            path
+            for path in tracked()
+            if path.is_relative_to(folder) and path.suffix != ".py" and not apart & set(path.parts)
+        }
+        assert {path for path in has - ships if not inner & set(path.parents)} == set()
+
+
 def test_every_file_is_one_idea():
     lengths = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in sources()}
     for name, length in lengths.items():

@@ -1,0 +1,68 @@
+"""The program as a process: exit codes, streams, the first minute of a new user."""
+
+import subprocess
+import sys
+from typing import get_args
+
+import pytest
+import wiretally
+from wiretally.cli import read
+from wiretally.core.schema import TABLES
+
+
+def run(*words, **options):
+    command = [sys.executable, "-m", "wiretally.cli.main", *words]
+    return subprocess.run(command, capture_output=True, text=True, check=False, **options)
+
+
+def test_alone_it_says_what_to_do_next():
+    shown = run()
+    assert shown.returncode == 0
+    for words in ("tcpdump", "sessions.csv", "wiretally compare", "--help"):
+        assert words in shown.stdout
+    assert shown.stderr == ""
+
+
+def test_the_version():
+    assert run("--version").stdout == f"wiretally {wiretally.__version__}\n"
+
+
+@pytest.mark.parametrize("command", ["read", "compare", "where"])
+def test_every_command_has_help_with_an_example(command):
+    shown = run(command, "--help")
+    assert shown.returncode == 0
+    assert f"Example: wiretally {command} " in shown.stdout
+    for option in ("--format", "--output", "-o", "-q"):
+        assert option in shown.stdout
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["listen"],
+        ["read"],
+        ["read", "x.pcap", "--table", "users"],
+        ["read", "x.pcap", "--format", "xml"],
+        ["read", "x.pcap", "--local", "phone"],
+        ["read", "x.pcap", "--idle-gap", "0"],
+        ["read", "x.pcap", "--idle-gap", "nan"],
+        ["read", "x.pcap", "--max-flows", "0"],
+        ["read", "x.pcap", "--place", "91,0"],
+        ["read", "x.pcap", "--place", "Berlin"],
+        ["compare", "x.pcap"],
+        ["compare", "x.pcap", "--sessions", "s.csv", "--format", "parquet"],
+        ["where"],
+    ],
+)
+def test_a_wrong_command_is_usage(words):
+    shown = run(*words)
+    assert shown.returncode == 2
+    assert shown.stdout == ""
+    assert "Traceback" not in shown.stderr
+    assert "Usage: " in shown.stderr
+
+
+def test_the_tables_offered_are_the_tables_there_are():
+    assert set(get_args(read.Table)) == set(TABLES) == set(read.GLANCE)
+    for name, columns in read.GLANCE.items():
+        assert set(columns) <= set(TABLES[name].names)

@@ -1,0 +1,115 @@
+"""Columns from numbers: addresses, names, times and counters as Polars series.
+
+Theory: every distinct value is turned into text once; rows then refer to it by number. Rules: arrays in, series out,
+all of one length; missing is null.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from ..core.schema import Table, polars_schema
+from .ip import PROTOCOL_ICMP, PROTOCOL_ICMP6, PROTOCOL_SCTP, PROTOCOL_TCP, PROTOCOL_UDP
+from .state import APP, IP, PACKETS, PAYLOAD, RETRANSMITTED, WIRE
+
+Array = npt.NDArray[Any]
+TRANSPORTS = {PROTOCOL_TCP: "tcp", PROTOCOL_UDP: "udp", PROTOCOL_ICMP: "icmp", PROTOCOL_ICMP6: "icmp6",
+              PROTOCOL_SCTP: "sctp"}  # fmt: skip
+WITH_PORTS = (PROTOCOL_TCP, PROTOCOL_UDP, PROTOCOL_SCTP)
+COUNTED = (("packets", PACKETS), ("wire_bytes", WIRE), ("ip_bytes", IP), ("payload_bytes", PAYLOAD),
+           ("app_bytes", APP), ("retransmitted_bytes", RETRANSMITTED))  # fmt: skip
+
+
+def times(ns: Array) -> pl.Series:
+    """int64 ns since the epoch as UTC times."""
+    return pl.Series(np.ascontiguousarray(ns)).cast(pl.Datetime("ns")).dt.replace_time_zone("UTC")
+
+
+def addresses(hi: Array, lo: Array, kind: Array) -> pl.Series:
+    """IP addresses as text; `kind` holds the IP version, hi and lo the 128 bits (IPv4 mapped)."""
+    frame = pl.DataFrame({"hi": np.ascontiguousarray(hi), "lo": np.ascontiguousarray(lo),
+                          "four": ((np.ascontiguousarray(kind) >> 8) & 0xFF) == 4})  # fmt: skip
+    distinct = frame.unique()
+    text = [
+        socket.inet_ntop(socket.AF_INET, (low & 0xFFFFFFFF).to_bytes(4, "big"))
+        if four
+        else socket.inet_ntop(socket.AF_INET6, high.to_bytes(8, "big") + low.to_bytes(8, "big"))
+        for high, low, four in distinct.iter_rows()
+    ]
+    known = distinct.with_columns(pl.Series("text", text, dtype=pl.String()))
+    return frame.join(known, on=["hi", "lo", "four"], how="left", maintain_order="left")["text"]
+
+
+def macs(values: Array, known: Array) -> pl.Series:
+    """48-bit link addresses as aa:bb:cc:dd:ee:ff; null where `known` is 0."""
+    distinct, place = np.unique(values, return_inverse=True)
+    text = [int(value).to_bytes(8, "big")[2:].hex(":") for value in distinct]
+    series = pl.Series(text, dtype=pl.String()).gather(place)
+    return pl.select(pl.when(pl.Series(known != 0)).then(series)).to_series()
+
+
+def chosen(texts: pl.Series, numbers: Array) -> pl.Series:
+    """`texts[numbers]`: names by their number; number 0 is null."""
+    return texts.gather(np.ascontiguousarray(numbers).astype(np.int64))
+
+
+def coded(words: tuple[str, ...], codes: Array) -> pl.Series:
+    """Words by code; the empty word is null."""
+    return pl.Series([word or None for word in words], dtype=pl.String()).gather(codes.astype(np.int64))
+
+
+def transports(kind: Array) -> pl.Series:
+    """tcp, udp, …; a transport without a name as its number."""
+    words = [TRANSPORTS.get(number, str(number)) for number in range(256)]
+    return pl.Series(words, dtype=pl.String()).gather(kind & 0xFF)
+
+
+def ports(packed: Array, kind: Array) -> tuple[pl.Series, pl.Series]:
+    """Local and remote ports; null where the transport has none."""
+    has = pl.Series(np.isin(kind & 0xFF, WITH_PORTS))
+    both = [pl.Series(values.astype(np.uint16)) for values in (packed >> 16, packed & 0xFFFF)]
+    local, remote = (pl.select(pl.when(has).then(values)).to_series() for values in both)
+    return local, remote
+
+
+def ends(rows: Array) -> dict[str, pl.Series]:
+    """The 5-tuple columns of any sheet that has them."""
+    local_port, remote_port = ports(rows["ports"], rows["kind"])
+    return {
+        "local_ip": addresses(rows["local_hi"], rows["local_lo"], rows["kind"]),
+        "local_port": local_port,
+        "remote_ip": addresses(rows["remote_hi"], rows["remote_lo"], rows["kind"]),
+        "remote_port": remote_port,
+        "transport": transports(rows["kind"]),
+    }
+
+
+def identifiers(values: Array) -> pl.Series:
+    """Flow identifiers as 16 hexadecimal digits."""
+    text = np.ascontiguousarray(values).astype(">u8").tobytes().hex()
+    return pl.Series([text[at : at + 16] for at in range(0, len(text), 16)], dtype=pl.String())
+
+
+def counters(counts: Array) -> dict[str, pl.Series]:
+    """up_… and down_… of int64[n, 2, 6]."""
+    return {
+        f"{way}_{name}": pl.Series(counts[:, number, at].astype(np.uint64))
+        for number, way in enumerate(("up", "down"))
+        for name, at in COUNTED
+    }
+
+
+def milliseconds(ns: Array, known: Array) -> pl.Series:
+    """ns as ms; null where not known."""
+    return pl.select(pl.when(pl.Series(known)).then(pl.Series(ns / 1e6))).to_series()
+
+
+def framed(table: Table, columns: dict[str, Any], without: frozenset[str] = frozenset()) -> pl.DataFrame:
+    """The columns in the table's order and types; `without` names those that another room adds."""
+    schema = {name: kind for name, kind in polars_schema(table).items() if name not in without}
+    return pl.DataFrame({name: columns[name] for name in schema}).cast(schema)  # type: ignore[arg-type]

@@ -1,0 +1,158 @@
+"""The dissector: batches of packets in, tables out.
+
+Theory: `feed` runs the packet pass over a batch and gives it more room where it asks for it; `tick` gives up what has
+become known since the last one: flows that have ended, exchanges, messages. At the end everything is given up.
+
+Rules: pure: no files, sockets, clocks or logs; packet time is the only time. Counters are never reset.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import secrets
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..core.errors import InputError
+from . import intern, packet_pass
+from .frames import Frames
+from .rows import Rows
+from .state import (
+    ACTIVE,
+    COUNTER_NAMES,
+    DATAGRAMS,
+    IDLE_GAP,
+    IDLE_OTHER,
+    IDLE_TCP,
+    INTERFACE_COUNTERS,
+    LATEST,
+    LINGER,
+    MAX_FLOWS,
+    NETWORKS,
+    SEEN,
+    new_state,
+)
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from ..core.packets import PacketBatch
+
+Array = npt.NDArray[Any]
+SECOND = 1_000_000_000
+# outer names of ECH deployments that are known; others are learned from HTTPS records (RFC 9849 §4, RFC 9460)
+PUBLIC_NAMES = (b"cloudflare-ech.com",)
+
+
+@dataclass(frozen=True)
+class DissectOptions:
+    """Settings, in seconds where they are times.
+
+    local: networks (CIDR) whose addresses are the devices under observation.
+    idle_gap: a silence that ends an exchange. idle_tcp, idle_other: a silence that ends a flow. linger: how long after
+    its end a flow still takes stragglers. max_flows: flows in the table at one time; beyond it the longest silent ones
+    of a sample are given up, counted.
+    """
+
+    local: tuple[str, ...] = ()
+    idle_gap: float = 1.0
+    idle_tcp: float = 3600.0
+    idle_other: float = 180.0
+    linger: float = 10.0
+    max_flows: int = MAX_FLOWS
+    tables: frozenset[str] = field(default_factory=lambda: frozenset({"flows", "exchanges", "tls", "dns", "http"}))
+
+
+class Dissector:
+    """Holds one STATE; feed it batches in order, tick when rows are wanted."""
+
+    def __init__(self, options: DissectOptions | None = None) -> None:
+        """Allocates the state; memory is used only as flows come."""
+        self.options = options or DissectOptions()
+        self._states = new_state(self.options.max_flows, _networks(self.options.local), secrets.randbits(62))
+        self._state = self._states[0]
+        settings = self._state["settings"]
+        settings[IDLE_GAP] = int(self.options.idle_gap * SECOND)
+        settings[IDLE_TCP] = int(self.options.idle_tcp * SECOND)
+        settings[IDLE_OTHER] = int(self.options.idle_other * SECOND)
+        settings[LINGER] = int(self.options.linger * SECOND)
+        for place, name in enumerate(PUBLIC_NAMES):
+            octets = np.frombuffer(name, np.uint8)
+            self._state["outer"][place] = intern.number_of(self._states, octets)
+        self._rows = Rows()
+        self._interfaces = np.zeros((4, INTERFACE_COUNTERS), np.int64)
+        self._frames = Frames(self.options.tables)
+
+    @property
+    def counters(self) -> Array:
+        """int64[interfaces, 8]: packets of each interface by what became of them; columns in `state.py`."""
+        return self._interfaces
+
+    @property
+    def given_up(self) -> dict[str, int]:
+        """What was given up, and why: holes, records, evicted flows, malformed messages; see `state.py`."""
+        return {name: int(self._state["counters"][at]) for at, name in enumerate(COUNTER_NAMES)}
+
+    def feed(self, batch: PacketBatch) -> None:
+        """Takes every packet of the batch, in order."""
+        if batch.packets.size == 0:
+            return
+        self._know_interfaces(int(batch.packets["interface"].max()))
+        at = 0
+        while True:
+            at, reason = packet_pass.run(self._states, batch.buffer, self._interfaces, batch.packets, at)
+            self._state["cursor"][DATAGRAMS] = 0
+            if reason == packet_pass.ALL_TAKEN:
+                return
+            self._rows.take(self._state, self.options.tables)
+
+    def tick(self, *, end: bool = False) -> dict[str, pl.DataFrame]:
+        """What is new since the last tick, as one frame per table asked for; at the `end` everything that is left."""
+        if end:
+            self._finish()
+        self._rows.take(self._state, self.options.tables)
+        taken, self._rows = self._rows, Rows()
+        return self._frames.make(self._state["names"], taken, self._latest(), end=end)
+
+    def _finish(self) -> None:
+        """Ends every flow; rows are taken on the way where sheets fill."""
+        place = 0
+        while True:
+            place = packet_pass.finish_all(self._states, self._latest(), place)
+            if self._state["cursor"][ACTIVE] == 0:
+                return
+            self._rows.take(self._state, self.options.tables)
+
+    def _latest(self) -> int:
+        """The latest packet time so far, ns."""
+        seen = self._interfaces[self._interfaces[:, SEEN] > 0]
+        return int(seen[:, LATEST].max()) if len(seen) else 0
+
+    def _know_interfaces(self, highest: int) -> None:
+        """Counters for every interface that packets name."""
+        have = self._interfaces
+        if highest >= len(have):
+            self._interfaces = np.zeros((highest + 1 + len(have), INTERFACE_COUNTERS), np.int64)
+            self._interfaces[: len(have)] = have
+
+
+def _networks(local: tuple[str, ...]) -> Array:
+    """CIDR networks as uint64[n, 4]: address hi, lo, mask hi, lo; IPv4 in its mapped form (RFC 4291 §2.5.5.2)."""
+    if len(local) > NETWORKS:
+        raise InputError(f"--local: {len(local)} networks given, {NETWORKS} at most; join neighbouring ones")
+    rows = []
+    for text in local:
+        try:
+            network = ipaddress.ip_network(text, strict=False)
+        except ValueError as e:
+            raise InputError(f"--local {text}: not a network; write it as 192.168.1.0/24 or fd00::/8") from e
+        address, mask = int(network.network_address), int(network.netmask)
+        if network.version == 4:
+            address |= 0xFFFF << 32
+            mask |= ((1 << 96) - 1) << 32
+        low = (1 << 64) - 1
+        rows.append([address >> 64, address & low, mask >> 64, mask & low])
+    return np.array(rows, np.uint64).reshape(-1, 4)

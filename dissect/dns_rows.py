@@ -1,0 +1,120 @@
+"""DNS messages into transactions: a query and its answer are one row, a lone one of either is a row too.
+
+Theory: messages of one flow with the same identifier, name and type follow one another; a query that is followed by an
+answer is paired with it. A repeated query stays alone: its answer belongs to the last one asked.
+
+Rules: a query without an answer waits for WAIT_NS of packet time, then it is given up as it is. mDNS answers have
+identifier 0 and often no question (RFC 6762 §18.1): they are rows of their own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from ..core.schema import DNS, polars_schema
+from . import columns
+from .dns.message import MESSAGE
+from .dns.text import rcode_name, rdata_texts, type_name
+from .intern import Names
+from .rows import Rows
+from .state import DNS_META, SERVICE_NAMES
+
+if TYPE_CHECKING:
+    Array = npt.NDArray[Any]
+
+WAIT_NS = 10_000_000_000
+NOBODY = -1
+
+
+class DnsRows:
+    """Makes the dns table; remembers queries that wait for their answers."""
+
+    def __init__(self) -> None:
+        """Nothing waits yet."""
+        self._waiting = (np.zeros(0, DNS_META), np.zeros(0, MESSAGE))
+
+    def make(self, taken: Rows, texts: list[str | None], names: pl.Series, interned: Names, now: int, *, end: bool
+             ) -> pl.DataFrame:  # fmt: skip
+        """The transactions that are complete by packet time `now`, or all of them at the `end`."""
+        meta = np.concatenate([self._waiting[0], taken.joined("dns")])
+        messages = np.concatenate([self._waiting[1], taken.joined("messages")])
+        partner = pairs(meta, messages)
+        is_query = messages["response"] == 0
+        answered = np.zeros(len(meta), bool)
+        answered[partner[partner >= 0]] = True
+        waits = is_query & (partner == NOBODY) & (messages["answers"] == 0) & (now - meta["time"] < WAIT_NS) & (not end)
+        self._waiting = (meta[waits].copy(), messages[waits].copy())
+        rows = np.flatnonzero(~waits & ~answered)
+        asked, ends, partner = messages[rows], meta[rows], partner[rows]
+        behind = np.where(partner >= 0, partner, rows)
+        said, answers = messages[behind], meta[behind]
+        frame = _transactions(asked, said, ends, answers, partner >= 0, names)
+        listed = _answers(taken.joined("answers"), texts, names, interned, answers["answers_at"], said["answers"])
+        return columns.framed(DNS, {**frame, "answers": listed})
+
+
+def pairs(meta: Array, messages: Array) -> Array:
+    """For each message the place of the answer that follows it, if it is a query that has one; else -1."""
+    count = len(meta)
+    partner = np.full(count, NOBODY, np.int64)
+    if count < 2:
+        return partner
+    keys = (messages["qtype"], messages["qname"], messages["id"], meta["flow_id"])
+    order = np.lexsort((np.arange(count), *keys))
+    here, following = order[:-1], order[1:]
+    same = np.logical_and.reduce([key[here] == key[following] for key in keys])
+    asks = (messages["response"][here] == 0) & (messages["response"][following] != 0)
+    found = same & asks & (messages["qname"][here] != 0) & (meta["way"][here] != meta["way"][following])
+    partner[here[found]] = following[found]
+    return partner
+
+
+def _transactions(asked: Array, said: Array, ends: Array, answers: Array, paired: Array, names: pl.Series
+                  ) -> dict[str, Any]:  # fmt: skip
+    """The columns of each row but the answers; `said` is the answer where there is one, else the same as `asked`."""
+    has_answer = said["response"] != 0
+    types = {number: type_name(number) for number in np.unique(asked["qtype"]).tolist()}
+    rcodes = {number: rcode_name(number) for number in np.unique(said["rcode"]).tolist()}
+    has_question = asked["qname"] != 0
+    return {
+        "time": columns.times(ends["time"]),
+        **columns.ends(ends),
+        "service": columns.coded(SERVICE_NAMES, ends["service"]),
+        "id": pl.Series(asked["id"].astype(np.uint16)),
+        "qname": columns.chosen(names, asked["qname"]),
+        "qtype": pl.Series([types[q] if h else None for q, h in zip(asked["qtype"].tolist(), has_question.tolist(),
+                                                                  strict=True)], dtype=pl.String()),
+        "rcode": pl.Series([rcodes[r] if h else None for r, h in zip(said["rcode"].tolist(), has_answer.tolist(),
+                                                                   strict=True)], dtype=pl.String()),
+        "latency_ms": columns.milliseconds(answers["time"] - ends["time"], paired),
+    }  # fmt: skip
+
+
+def _answers(records: Array, texts: list[str | None], names: pl.Series, interned: Names, at: Array, count: Array
+             ) -> pl.Series:  # fmt: skip
+    """The answer records of each row as a list."""
+    count = count.astype(np.int64)
+    kind = polars_schema(DNS)["answers"]
+    total = int(count.sum())
+    if total == 0:
+        return pl.Series([[]] * len(count), dtype=kind)
+    owner = np.repeat(np.arange(len(count)), count)
+    place = np.repeat(at, count) + np.arange(total) - np.repeat(np.cumsum(count) - count, count)
+    records = records[place]
+    types = {number: type_name(number) for number in np.unique(records["type"]).tolist()}
+    flat = pl.DataFrame(
+        {
+            "row": owner,
+            "name": columns.chosen(names, records["name"]),
+            "type": pl.Series([types[number] for number in records["type"].tolist()], dtype=pl.String()),
+            "data": pl.Series(rdata_texts(records, texts, interned), dtype=pl.String()),
+            "ttl": pl.Series(records["ttl"].astype(np.uint32)),
+        }
+    )
+    lists = flat.group_by("row", maintain_order=True).agg(pl.struct("name", "type", "data", "ttl").alias("answers"))
+    every = pl.DataFrame({"row": np.arange(len(count))}).join(lists, on="row", how="left", maintain_order="left")
+    return every["answers"].fill_null(pl.Series([[]], dtype=kind).first()).cast(kind)

@@ -1,0 +1,181 @@
+"""What the dissector gives up at a tick: records into the tables of the contract.
+
+Theory: the pass left numbers; here they become columns, all rows at once. A DNS query waits here for its answer, since
+a row is a transaction.
+
+Rules: nothing is looked at row by row; what is the same for many rows (a name, a hello's shape) is worked out once.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from ..core.schema import ATTRIBUTION, EXCHANGES, FLOWS, HTTP, TLS
+from . import columns
+from .community import community_ids
+from .dns_rows import DnsRows
+from .intern import Names as InternedNames
+from .intern import raw, texts
+from .rows import Rows
+from .state import END_NAMES, PACKETS, SERVICE_NAMES, SERVICE_QUIC, UP
+from .tls.ja4 import Shape, describe
+
+if TYPE_CHECKING:
+    Array = npt.NDArray[Any]
+
+LATER = frozenset(column.name for column in ATTRIBUTION)
+ECH_WORDS = ("none", "grease_or_real", "outer")
+VERSION_WORDS = {0x0300: "SSL3.0", 0x0301: "1.0", 0x0302: "1.1", 0x0303: "1.2", 0x0304: "1.3",
+                 0xFEFF: "DTLS1.0", 0xFEFD: "DTLS1.2", 0xFEFC: "DTLS1.3"}  # fmt: skip
+
+
+def version_word(number: int) -> str:
+    """A TLS version by its number: RFC 8446 §4.1.2, RFC 9147 §5.3."""
+    return VERSION_WORDS.get(number, f"0x{number:04x}")
+
+
+
+
+class Frames:
+    """Makes the frames; remembers names and the DNS queries that wait."""
+
+    def __init__(self, tables: frozenset[str]) -> None:
+        """`tables`: which to make."""
+        self._tables = tables
+        self._texts: list[str | None] = [None]
+        self._shapes: dict[int, Shape] = {}
+        self._dns = DnsRows()
+
+    def make(self, interned: InternedNames, rows: Rows, now: int, *, end: bool) -> dict[str, pl.DataFrame]:
+        """One frame per table asked for; rows: what was taken since the last tick; now: packet time, ns."""
+        self._texts.extend(texts(interned, len(self._texts)))
+        names = pl.Series("name", self._texts, dtype=pl.String())
+        made = {}
+        if "flows" in self._tables:
+            made["flows"] = self._flows(interned, rows.joined("flows"), rows.joined("cold"), names)
+        if "exchanges" in self._tables:
+            made["exchanges"] = _exchanges(rows.joined("exchanges"), names)
+        if "tls" in self._tables:
+            made["tls"] = self._tls(interned, rows.joined("tls"), rows.joined("hellos"), names)
+        if "dns" in self._tables:
+            made["dns"] = self._dns.make(rows, self._texts, names, interned, now, end=end)
+        if "http" in self._tables:
+            made["http"] = _http(rows.joined("http"), rows.joined("requests"), names)
+        return made
+
+    def _shape_series(self, interned: InternedNames, shapes: Array) -> dict[str, pl.Series]:
+        """JA4, protocols and versions of interned hello shapes; null where the shape is 0."""
+        distinct, place = np.unique(shapes, return_inverse=True)
+        for number in distinct.tolist():
+            if number and number not in self._shapes:
+                self._shapes[number] = describe(raw(interned, number))
+        known = [self._shapes.get(number) for number in distinct.tolist()]
+        lists = pl.List(pl.String())
+        return {
+            "ja4": pl.Series([s and s.ja4 for s in known], dtype=pl.String()).gather(place),
+            "alpn": pl.Series([s and list(s.alpn) for s in known], dtype=lists).gather(place),
+            "first": pl.Series([s.alpn[0] if s and s.alpn else None for s in known], dtype=pl.String()).gather(place),
+            "versions": pl.Series([s and [version_word(v) for v in s.versions] for s in known],
+                                  dtype=lists).gather(place),
+            "best": pl.Series([version_word(s.version) if s else None for s in known], dtype=pl.String()).gather(place),
+        }  # fmt: skip
+
+    def _flows(self, interned: InternedNames, flows: Array, cold: Array, names: pl.Series) -> pl.DataFrame:
+        """The flows table without attribution."""
+        shapes = self._shape_series(interned, cold["shape"])
+        sni, outer = cold["sni"].astype(np.int64), cold["ech"] == 2
+        quic = flows["service"] == SERVICE_QUIC
+        from_sni = (sni != 0) & ~outer
+        from_host = ~from_sni & (cold["host"] != 0)
+        from_dns = ~from_sni & ~from_host & (cold["dns_name"] != 0)
+        best = np.where(from_sni, sni, np.where(from_host, cold["host"], np.where(from_dns, cold["dns_name"], 0)))
+        source = np.select([from_sni & quic, from_sni, from_host, from_dns], [1, 2, 3, 4], 0)
+        client_up = cold["syn_way"] == UP
+        rtt_there, rtt_back = cold["rtt_remote_ns"] - 1, cold["rtt_local_ns"] - 1
+        remote, local = np.where(client_up, rtt_there, rtt_back), np.where(client_up, rtt_back, rtt_there)
+        spoken = pl.Series([version_word(v) if v else None for v in cold["tls_version"].tolist()], dtype=pl.String())
+        out: dict[str, Any] = {
+            "flow_id": columns.identifiers(cold["flow_id"]),
+            "community_id": pl.Series(community_ids(flows, cold["from_local"]), dtype=pl.String()),
+            "first_seen": columns.times(flows["first_ns"]),
+            "last_seen": columns.times(flows["last_ns"]),
+            "local_mac": columns.macs(cold["mac"], cold["has_mac"]),
+            **columns.ends(flows),
+            "initiator": columns.coded(("remote", "local"), cold["from_local"]),
+            "service": columns.coded(SERVICE_NAMES, flows["service"]),
+            "name": columns.chosen(names, best),
+            "name_source": columns.coded(("", "quic_sni", "sni", "http_host", "dns"), source),
+            "sni": columns.chosen(names, sni),
+            "ech": pl.select(pl.when(pl.Series(cold["shape"] != 0)).then(columns.coded(ECH_WORDS, cold["ech"])))
+            .to_series(),
+            "alpn": shapes["first"],
+            "tls_version": pl.select(pl.coalesce(spoken, shapes["best"])).to_series(),
+            "ja4": shapes["ja4"],
+            **columns.counters(flows["counts"]),
+            "app_exact": pl.Series((cold["inexact"] == 0) & ~quic),
+            "rtt_remote_ms": columns.milliseconds(remote, remote >= 0),
+            "rtt_local_ms": columns.milliseconds(local, local >= 0),
+            "tls_setup_ms": columns.milliseconds(cold["setup_ns"], cold["setup_done"] != 0),
+            "end": columns.coded(END_NAMES, flows["end"]),
+            **_gaps(flows),
+        }  # fmt: skip
+        return columns.framed(FLOWS, out, LATER)
+
+    def _tls(self, interned: InternedNames, rows: Array, hellos: Array, names: pl.Series) -> pl.DataFrame:
+        """One row per ClientHello."""
+        shapes = self._shape_series(interned, hellos["shape"])
+        quic = [f"0x{v:08x}" if v else None for v in rows["quic_version"].tolist()]
+        out = {
+            "time": columns.times(rows["time"]),
+            "flow_id": columns.identifiers(rows["flow_id"]),
+            **columns.ends(rows),
+            "quic_version": pl.Series(quic, dtype=pl.String()),
+            "sni": columns.chosen(names, hellos["sni"]),
+            "alpn": shapes["alpn"],
+            "versions": shapes["versions"],
+            "ciphers": pl.Series(hellos["ciphers"].astype(np.uint16)),
+            "ja4": shapes["ja4"],
+            "ech": columns.coded(ECH_WORDS, hellos["ech"]),
+            "post_quantum": pl.Series(hellos["post_quantum"] != 0),
+            "hello_bytes": pl.Series(hellos["hello_bytes"].astype(np.uint32)),
+            "packets": pl.Series(rows["packets"].astype(np.uint16)),
+        }
+        return columns.framed(TLS, out)
+
+
+def _gaps(flows: Array) -> dict[str, pl.Series]:
+    """Mean and population standard deviation of the time between packets of one way, in ms; null for one packet."""
+    out = {}
+    for number, way in enumerate(("up", "down")):
+        gaps = flows["counts"][:, number, PACKETS] - 1
+        known = gaps > 0
+        span = (flows["way_last_ns"][:, number] - flows["way_first_ns"][:, number]) / 1e6
+        mean = span / np.maximum(gaps, 1)
+        spread = np.sqrt(np.maximum(flows["gap_squares"][:, number] / np.maximum(gaps, 1) - mean * mean, 0))
+        out[f"{way}_gap_mean_ms"] = pl.select(pl.when(pl.Series(known)).then(pl.Series(mean))).to_series()
+        out[f"{way}_gap_std_ms"] = pl.select(pl.when(pl.Series(known)).then(pl.Series(spread))).to_series()
+    return out
+
+
+def _exchanges(rows: Array, names: pl.Series) -> pl.DataFrame:
+    """The exchanges that have ended."""
+    out = {
+        "flow_id": columns.identifiers(rows["flow_id"]),
+        "start": columns.times(rows["start"]),
+        "end": columns.times(rows["end"]),
+        "name": columns.chosen(names, rows["name"]),
+        **columns.counters(rows["counts"]),
+    }
+    return columns.framed(EXCHANGES, out)
+
+
+def _http(rows: Array, requests: Array, names: pl.Series) -> pl.DataFrame:
+    """Cleartext requests."""
+    out: dict[str, Any] = {"time": columns.times(rows["time"]), "flow_id": columns.identifiers(rows["flow_id"])}
+    for name in ("method", "host", "target", "user_agent"):
+        out[name] = columns.chosen(names, requests[name])
+    return columns.framed(HTTP, out)

@@ -1,0 +1,233 @@
+"""IPv4, IPv6 and what is wrapped in them, down to the innermost transport header.
+
+Theory: `decode` walks layers in one loop of bounded depth until it stands before a transport header; a tunnel simply
+sends the loop back to an earlier layer, so the inner flow counts. Lengths come from the IP headers; where the header
+says 0 (segmentation offload, BIG TCP) or more than the wire carried, the frame's own length counts.
+
+Rules: `present` is where captured bytes end, `wire_end` where the frame ended on the wire, both as positions in the
+buffer; a cut packet thus gives exact byte counts. Nothing behind `present` is read.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..core.jit import inline
+from ..core.status import MALFORMED, OK, TRUNCATED, UNSUPPORTED
+from ..core.wire import Bytes, be16, be32, be64, u8
+from .link import (
+    ETHERTYPE_IPV4,
+    ETHERTYPE_IPV6,
+    ETHERTYPE_MPLS,
+    ETHERTYPE_MPLS_MULTICAST,
+    ETHERTYPE_PPP,
+    ETHERTYPE_PPPOE,
+    ETHERTYPE_QINQ,
+    ETHERTYPE_QINQ_OLD,
+    ETHERTYPE_TRANSPARENT,
+    ETHERTYPE_VLAN,
+    LAYER_ETHERNET,
+    LAYER_IP,
+    LAYER_NONE,
+    LAYER_PPP,
+    LAYER_RADIOTAP,
+    LAYER_TRANSPORT,
+    LAYER_WIFI,
+    Record,
+    ethernet,
+    first_layer,
+    mpls,
+    ppp,
+    pppoe,
+    radiotap,
+    vlan,
+    wifi,
+)
+from .tunnel import gre, udp_tunnel
+
+MAX_LAYERS = 16  # headers walked before a packet is given up as malformed
+
+IPV4_BYTES = 20  # RFC 791 §3.1
+IPV4_TOTAL_LENGTH, IPV4_ID, IPV4_FRAGMENT, IPV4_PROTOCOL, IPV4_SOURCE, IPV4_DESTINATION = 2, 4, 6, 9, 12, 16
+IPV6_BYTES = 40  # RFC 8200 §3
+IPV6_PAYLOAD_LENGTH, IPV6_NEXT_HEADER, IPV6_SOURCE, IPV6_DESTINATION = 4, 6, 8, 24
+MAX_EXTENSION_HEADERS = 8  # RFC 8504 §5.3 lets a host limit them
+HOP_BY_HOP, ROUTING, FRAGMENT_HEADER, AUTHENTICATION, DESTINATION_OPTIONS = 0, 43, 44, 51, 60  # RFC 8200 §4
+MOBILITY, HIP, SHIM6 = 135, 139, 140  # RFC 6275 §6.1, RFC 7401 §5.1, RFC 5533 §5.3
+PROTOCOL_ICMP, PROTOCOL_IPIP, PROTOCOL_TCP, PROTOCOL_UDP, PROTOCOL_IPV6, PROTOCOL_GRE = 1, 4, 6, 17, 41, 47
+PROTOCOL_ICMP6, PROTOCOL_ETHERIP, PROTOCOL_SCTP, PROTOCOL_MPLS = 58, 97, 132, 137
+V4_MAPPED = np.uint64(0xFFFF << 32)  # ::ffff:0:0/96, RFC 4291 §2.5.5.2
+TUNNEL_NONE, TUNNEL_IP, TUNNEL_GRE, TUNNEL_UDP = 0, 1, 2, 3
+
+
+@inline
+def decode(b: Bytes, at: int, present: int, wire_end: int, linktype: int, h: Record) -> int:
+    """Fills `h` down to the transport header of the innermost packet; returns a status.
+
+    An inner packet that cannot be read leaves the outer one standing: it is then counted as the outer flow.
+    """
+    h["has_mac"] = 0
+    h["tunnel"] = TUNNEL_NONE
+    h["present"] = present
+    reached = 0
+    padded = 0
+    status, layer, at = first_layer(b, at, present, linktype, h)
+    for _ in range(MAX_LAYERS):
+        if status != OK:
+            break
+        if layer == ETHERTYPE_IPV4:
+            status, layer, at, wire_end, reached = ipv4(b, at, present, wire_end, h, reached)
+        elif layer == ETHERTYPE_IPV6:
+            status, layer, at, wire_end, reached = ipv6(b, at, present, wire_end, h, reached)
+        elif layer == LAYER_TRANSPORT:
+            status, layer, at = inner(b, at, present, wire_end, h)
+            if layer == LAYER_NONE:
+                return OK
+        elif layer == LAYER_ETHERNET:
+            status, layer, at = ethernet(b, at, present, h)
+        elif layer in (ETHERTYPE_VLAN, ETHERTYPE_QINQ, ETHERTYPE_QINQ_OLD):
+            status, layer, at = vlan(b, at, present)
+        elif layer == LAYER_IP:
+            status, layer = by_version(b, at, present)
+        elif layer in (ETHERTYPE_MPLS, ETHERTYPE_MPLS_MULTICAST):
+            status, layer, at = mpls(b, at, present)
+        elif layer == ETHERTYPE_PPPOE:
+            status, layer, at = pppoe(b, at, present)
+        elif layer in (LAYER_PPP, ETHERTYPE_PPP):
+            status, layer, at = ppp(b, at, present)
+        elif layer == LAYER_RADIOTAP:
+            status, layer, at, padded = radiotap(b, at, present)
+        elif layer == LAYER_WIFI:
+            status, layer, at = wifi(b, at, present, padded, h)
+        elif layer == ETHERTYPE_TRANSPARENT:
+            layer = LAYER_ETHERNET
+        else:
+            status = UNSUPPORTED
+    if reached:
+        return OK
+    return MALFORMED if status == OK else status
+
+
+@inline
+def by_version(b: Bytes, at: int, present: int) -> tuple[int, int]:
+    """Which IP a packet is by its version nibble: `(status, layer)`."""
+    if present - at < 1:
+        return TRUNCATED, LAYER_NONE
+    version = u8(b, at) >> 4
+    if version == 4:
+        return OK, ETHERTYPE_IPV4
+    if version == 6:
+        return OK, ETHERTYPE_IPV6
+    return UNSUPPORTED, LAYER_NONE
+
+
+@inline
+def ipv4(b: Bytes, at: int, present: int, wire_end: int, h: Record, reached: int) -> tuple[int, int, int, int, int]:
+    """RFC 791 §3.1: `(status, layer, at, wire_end, reached)`; `reached` counts IP headers that were whole."""
+    if present - at < IPV4_BYTES:
+        return TRUNCATED, LAYER_NONE, at, wire_end, reached
+    header = (u8(b, at) & 0x0F) * 4
+    total = be16(b, at + IPV4_TOTAL_LENGTH)
+    if u8(b, at) >> 4 != 4 or header < IPV4_BYTES or (total != 0 and total < header):
+        return MALFORMED, LAYER_NONE, at, wire_end, reached
+    if total != 0 and at + total < wire_end:
+        wire_end = at + total
+    if at + header > present:
+        return TRUNCATED, LAYER_NONE, at, wire_end, reached
+    flags = be16(b, at + IPV4_FRAGMENT)
+    h["version"] = 4
+    h["src_hi"] = 0
+    h["dst_hi"] = 0
+    h["src_lo"] = V4_MAPPED | np.uint64(be32(b, at + IPV4_SOURCE))
+    h["dst_lo"] = V4_MAPPED | np.uint64(be32(b, at + IPV4_DESTINATION))
+    h["protocol"] = u8(b, at + IPV4_PROTOCOL)
+    h["fragment"] = (flags & 0x1FFF) * 8
+    h["more"] = (flags >> 13) & 1
+    h["datagram"] = be16(b, at + IPV4_ID)
+    return _transport(at, at + header, wire_end, h, reached)
+
+
+@inline
+def ipv6(b: Bytes, at: int, present: int, wire_end: int, h: Record, reached: int) -> tuple[int, int, int, int, int]:
+    """RFC 8200 §3 and its extension headers (§4); returns as `ipv4` does."""
+    if present - at < IPV6_BYTES:
+        return TRUNCATED, LAYER_NONE, at, wire_end, reached
+    if u8(b, at) >> 4 != 6:
+        return MALFORMED, LAYER_NONE, at, wire_end, reached
+    length = be16(b, at + IPV6_PAYLOAD_LENGTH)
+    if length != 0 and at + IPV6_BYTES + length < wire_end:
+        wire_end = at + IPV6_BYTES + length
+    present = min(present, wire_end)
+    header = u8(b, at + IPV6_NEXT_HEADER)
+    next_at = at + IPV6_BYTES
+    h["fragment"] = 0
+    h["more"] = 0
+    for _ in range(MAX_EXTENSION_HEADERS):
+        if header in (HOP_BY_HOP, ROUTING, DESTINATION_OPTIONS, MOBILITY, HIP, SHIM6, AUTHENTICATION):
+            if present - next_at < 8:
+                return TRUNCATED, LAYER_NONE, at, wire_end, reached
+            units = u8(b, next_at + 1)
+            step = (units + 2) * 4 if header == AUTHENTICATION else (units + 1) * 8
+        elif header == FRAGMENT_HEADER:
+            if present - next_at < 8:
+                return TRUNCATED, LAYER_NONE, at, wire_end, reached
+            step = 8
+            h["fragment"] = be16(b, next_at + 2) & 0xFFF8
+            h["more"] = be16(b, next_at + 2) & 1
+            h["datagram"] = be32(b, next_at + 4)
+        else:
+            break
+        if header in (MOBILITY, HIP, SHIM6) and u8(b, next_at) == 59:  # nothing follows: the header is the payload
+            break
+        header = u8(b, next_at)
+        next_at += step
+        if h["fragment"] != 0:
+            break
+    if next_at > wire_end:
+        return MALFORMED, LAYER_NONE, at, wire_end, reached
+    h["version"] = 6
+    h["src_hi"] = be64(b, at + IPV6_SOURCE)
+    h["src_lo"] = be64(b, at + IPV6_SOURCE + 8)
+    h["dst_hi"] = be64(b, at + IPV6_DESTINATION)
+    h["dst_lo"] = be64(b, at + IPV6_DESTINATION + 8)
+    h["protocol"] = header
+    return _transport(at, next_at, wire_end, h, reached)
+
+
+@inline
+def _transport(ip_at: int, at: int, wire_end: int, h: Record, reached: int) -> tuple[int, int, int, int, int]:
+    """Notes where the IP packet and its transport header lie."""
+    h["ip_at"] = ip_at
+    h["ip_bytes"] = wire_end - ip_at
+    h["l4_at"] = at
+    h["l4_end"] = wire_end
+    if reached and h["tunnel"] == TUNNEL_NONE:
+        h["tunnel"] = TUNNEL_IP
+    return OK, LAYER_TRANSPORT, at, wire_end, reached + 1
+
+
+@inline
+def inner(b: Bytes, at: int, present: int, wire_end: int, h: Record) -> tuple[int, int, int]:
+    """What a transport carries that is itself a packet; LAYER_NONE where it is none, and the flow is this one."""
+    protocol = h["protocol"]
+    if h["fragment"] != 0 or (h["more"] != 0 and protocol != PROTOCOL_GRE):
+        return OK, LAYER_NONE, at
+    if protocol in (PROTOCOL_TCP, PROTOCOL_ICMP):
+        return OK, LAYER_NONE, at
+    if protocol == PROTOCOL_UDP:
+        layer, at = udp_tunnel(b, at, min(present, wire_end))
+        if layer != LAYER_NONE:
+            h["tunnel"] = TUNNEL_UDP
+        return OK, layer, at
+    if protocol in (PROTOCOL_IPIP, PROTOCOL_IPV6):
+        return OK, LAYER_IP, at
+    if protocol == PROTOCOL_GRE:
+        layer, at = gre(b, at, min(present, wire_end))
+        if layer != LAYER_NONE:
+            h["tunnel"] = TUNNEL_GRE
+        return OK, layer, at
+    if protocol == PROTOCOL_ETHERIP and present - at > 2:  # RFC 3378 §3: two bytes
+        return OK, LAYER_ETHERNET, at + 2
+    if protocol == PROTOCOL_MPLS:
+        return OK, ETHERTYPE_MPLS, at
+    return OK, LAYER_NONE, at

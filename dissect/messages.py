@@ -1,0 +1,140 @@
+"""From a message's bytes to a row: who said it, when, and what the parser of its protocol found.
+
+Rules: a row is two records at the same place of two sheets: the ends of the flow, and the parser's. The packet pass
+has made sure that every sheet has room for what one packet can yield.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..core.jit import inline
+from ..core.status import OK
+from ..core.wire import Bytes, u8
+from .dns.message import KIND_ADDRESS, parse_dns
+from .http import parse_request
+from .link import Record
+from .resolver import learn
+from .state import (
+    ANSWERS,
+    DNS_MALFORMED,
+    DNS_ROWS,
+    DOWN,
+    HTTP_ROWS,
+    OUTER_NAMES,
+    TLS_MALFORMED,
+    TLS_ROWS,
+    State,
+)
+from .tls.client_hello import parse_client_hello
+from .tls.server_hello import parse_server_hello
+
+CLIENT_HELLO, SERVER_HELLO = 1, 2  # RFC 8446 §4
+ECH_OUTER = 2
+LETTER_TCP, LETTER_DTLS = 0x74, 0x64  # "t", "d": JA4 specification
+SERVER_VERSION, SERVER_CIPHER, SERVER_RETRY = 0, 1, 2  # places in what parse_server_hello fills
+
+
+@inline
+def fill_ends(row: Record, f: Record, c: Record, now: int) -> None:
+    """The columns that every message row has."""
+    row["time"] = now
+    row["flow_id"] = c["flow_id"]
+    row["local_hi"], row["local_lo"] = f["local_hi"], f["local_lo"]
+    row["remote_hi"], row["remote_lo"] = f["remote_hi"], f["remote_lo"]
+    row["ports"] = f["ports"]
+    row["kind"] = f["kind"]
+
+
+@inline
+def hello_message(state: State, b: Bytes, place: int, way: int, at: int, end: int, now: int) -> None:
+    """The first handshake message of a direction: ClientHello, ServerHello or something else."""
+    c = state["cold"][place]
+    c["collected"][way] = 1
+    kind = u8(b, at)
+    if kind == CLIENT_HELLO:
+        client_hello(state, b, place, way, at, end, now, LETTER_TCP)
+    elif kind == SERVER_HELLO:
+        if parse_server_hello(b, at, end, state["server"]) != OK:
+            state["counters"][TLS_MALFORMED] += 1
+            return
+        c["tls_version"] = state["server"][SERVER_VERSION]
+        c["cipher"] = state["server"][SERVER_CIPHER]
+        if state["server"][SERVER_RETRY]:  # RFC 8446 §4.1.4: both say hello again
+            c["collected"][0] = 0
+            c["collected"][1] = 0
+        else:
+            c["server_seen"] = 1
+
+
+@inline
+def client_hello(state: State, b: Bytes, place: int, way: int, at: int, end: int, now: int, letter: int) -> None:
+    """A whole ClientHello: a row, and the flow's name."""
+    f, c = state["flows"][place], state["cold"][place]
+    rows = state["cursor"][TLS_ROWS]
+    hello = state["hellos"][rows]
+    if parse_client_hello(b, at, end, letter, state["names"], state["work"], state["work_ints"], hello) != OK:
+        state["counters"][TLS_MALFORMED] += 1
+    if hello["shape"] == 0:
+        return
+    row = state["tls"][rows]
+    fill_ends(row, f, c, now)
+    row["packets"] = max(c["pieces"][way], 1)
+    row["quic_version"] = 0
+    state["cursor"][TLS_ROWS] += 1
+    c["client"] = way + 1
+    c["shape"] = hello["shape"]
+    if hello["ech"]:
+        for n in range(OUTER_NAMES):
+            if state["outer"][n] == 0:
+                break
+            if state["outer"][n] == hello["sni"]:
+                hello["ech"] = ECH_OUTER
+    c["ech"] = hello["ech"]
+    c["post_quantum"] = hello["post_quantum"]
+    if hello["sni"] != 0:
+        c["sni"] = hello["sni"]
+    if c["hello_ns"] == 0:
+        c["hello_ns"] = now
+
+
+@inline
+def dns_message(state: State, b: Bytes, place: int, way: int, at: int, end: int, now: int) -> None:
+    """A DNS message: a row, its answers, and what the device learns from it."""
+    f, c = state["flows"][place], state["cold"][place]
+    rows, answers = state["cursor"][DNS_ROWS], state["cursor"][ANSWERS]
+    message = state["messages"][rows]
+    status, written = parse_dns(b, at, end, state["names"], state["work"], message, state["answers"], answers)
+    if status != OK:
+        state["counters"][DNS_MALFORMED] += 1
+        if message["valid"] == 0:
+            return
+    row = state["dns"][rows]
+    fill_ends(row, f, c, now)
+    row["service"] = f["service"]
+    row["way"] = way
+    row["answers_at"] = answers
+    state["cursor"][DNS_ROWS] += 1
+    state["cursor"][ANSWERS] += written
+    if message["response"] == 0 or message["qname"] == 0:
+        return
+    device_hi = f["local_hi"] if way == DOWN else f["remote_hi"]
+    device_lo = f["local_lo"] if way == DOWN else f["remote_lo"]
+    for n in range(written):
+        answer = state["answers"][answers + n]
+        if answer["kind"] == KIND_ADDRESS:
+            learn(state, device_hi, device_lo, answer["hi"], answer["lo"], np.int64(message["qname"]), now)
+
+
+@inline
+def http_message(state: State, b: Bytes, place: int, at: int, end: int, now: int) -> None:
+    """A request's head: a row, and the flow's name."""
+    f, c = state["flows"][place], state["cold"][place]
+    rows = state["cursor"][HTTP_ROWS]
+    request = state["requests"][rows]
+    if parse_request(b, at, end, state["names"], request) != OK:
+        return
+    fill_ends(state["http"][rows], f, c, now)
+    state["cursor"][HTTP_ROWS] += 1
+    if request["host"] != 0:
+        c["host"] = request["host"]

@@ -1,0 +1,264 @@
+"""The pass: every packet of a batch, once, in order, through decoding, the flow table and accounting.
+
+Theory: everything that a packet means is settled while its bytes are in the cache; nothing is looked at twice. The
+order of packets is all that matters, never where a batch ends, so any split of a capture gives the same tables.
+
+Rules: each packet ends in exactly one of counted, malformed, unsupported. Before a packet is taken, every sheet has
+room for the most that one packet can yield; otherwise the pass stops and says what must grow (`ROOM`).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..core.jit import inline, kernel
+from ..core.status import MALFORMED, OK, TRUNCATED
+from ..core.wire import Bytes
+from .dns.message import MAX_ANSWERS
+from .exchange import before_data, before_packet, close_exchange
+from .flow_table import (
+    SWEEP_EVERY,
+    SWEEP_STEP,
+    create,
+    find,
+    hash_of,
+    oldest_of_sample,
+    retire,
+    stale,
+)
+from .intern import has_room
+from .ip import PROTOCOL_TCP, PROTOCOL_UDP, decode
+from .link import Record
+from .reassembly import drop_held
+from .resolver import name_at
+from .state import (
+    ACTIVE,
+    ANSWER_SHEET,
+    ANSWERS,
+    APP,
+    COUNTED_PACKETS,
+    CUT,
+    DATAGRAM_SHEET,
+    DATAGRAMS,
+    DNS_ROWS,
+    DNS_SHEET,
+    EARLIEST,
+    END_EOF,
+    END_EVICTED,
+    END_IDLE,
+    EVICTED,
+    EXCHANGE_SHEET,
+    EXCHANGES,
+    FRAGMENT_NEXT,
+    FRAGMENTS,
+    FREE,
+    HIGH_WATER,
+    HTTP_ROWS,
+    HTTP_SHEET,
+    IP,
+    LATEST,
+    MAX_ACTIVE,
+    MALFORMED_PACKETS,
+    PACKETS,
+    PAYLOAD,
+    SEEN,
+    SEEN_BYTES,
+    SWEEP,
+    TLS_ROWS,
+    TLS_SHEET,
+    UNSUPPORTED_PACKETS,
+    WIRE,
+    Array,
+    State,
+)
+from .stream import release
+from .tcp import brings_news, is_new_connection, tcp_segment
+from .transport import ACK, SYN, read_transport
+from .udp import udp_datagram
+
+ROOM = 1
+ALL_TAKEN = 0
+ROWS_OF_A_PACKET = 64  # exchanges, hellos, heads: more than a packet and a sweep can yield
+ANSWERS_OF_A_PACKET = 16 * MAX_ANSWERS  # a super-packet of DNS over TCP may hold several messages
+NAMES_OF_A_PACKET, NAME_BYTES_OF_A_PACKET = 4096, 1 << 19  # distinct names, and their bytes
+
+
+@inline
+def has_all_room(state: State) -> bool:
+    """Whether the next packet's yield fits everywhere."""
+    cursor = state["cursor"]
+    return (
+        cursor[TLS_ROWS] + ROWS_OF_A_PACKET <= TLS_SHEET
+        and cursor[DNS_ROWS] + ROWS_OF_A_PACKET <= DNS_SHEET
+        and cursor[ANSWERS] + ANSWERS_OF_A_PACKET <= ANSWER_SHEET
+        and cursor[HTTP_ROWS] + ROWS_OF_A_PACKET <= HTTP_SHEET
+        and cursor[EXCHANGES] + ROWS_OF_A_PACKET <= EXCHANGE_SHEET
+        and cursor[DATAGRAMS] + 1 <= DATAGRAM_SHEET
+        and cursor[FREE] > 0
+        and has_room(state["names"], NAMES_OF_A_PACKET, NAME_BYTES_OF_A_PACKET)
+    )
+
+
+@kernel
+def run(states: Array, b: Bytes, interfaces: Array, packets: Array, first: int) -> tuple[int, int]:
+    """Takes packets from `first` on; returns how far it came and ALL_TAKEN or ROOM.
+
+    states: STATE[1]; interfaces: int64[m, INTERFACE_COUNTERS]; packets: PACKET[n], every frame inside `b`.
+    """
+    state = states[0]
+    h = state["headers"]
+    for n in range(first, packets.size):
+        if not has_all_room(state):
+            return n, ROOM
+        p = packets[n]
+        counters = interfaces[p["interface"]]
+        wire = p["wire"]
+        status = packet(state, b, p["at"], p["captured"], wire, p["ts_ns"], p["linktype"], h)
+        if counters[SEEN] == 0:
+            counters[EARLIEST] = p["ts_ns"]
+            counters[LATEST] = p["ts_ns"]
+        counters[SEEN] += 1
+        counters[SEEN_BYTES] += wire
+        counters[EARLIEST] = min(counters[EARLIEST], p["ts_ns"])
+        counters[LATEST] = max(counters[LATEST], p["ts_ns"])
+        if p["captured"] < wire:
+            counters[CUT] += 1
+        if status == OK:
+            counters[COUNTED_PACKETS] += 1
+        elif status in (MALFORMED, TRUNCATED):
+            counters[MALFORMED_PACKETS] += 1
+        else:
+            counters[UNSUPPORTED_PACKETS] += 1
+        if counters[SEEN] % SWEEP_EVERY == 0:
+            sweep(state, p["ts_ns"])
+    return packets.size, ALL_TAKEN
+
+
+@inline
+def packet(state: State, b: Bytes, at: int, captured: int, wire: int, now: int, linktype: int, h: Record) -> int:
+    """One packet; returns its status."""
+    status = decode(b, at, at + captured, at + wire, linktype, h)
+    if status != OK:
+        return status
+    status = read_transport(b, h)
+    if status != OK:
+        return status
+    if h["fragment"] != 0 or h["more"] != 0:
+        fragment(state, h)
+    place, way = flow_of(state, h, now)
+    f = state["flows"][place]
+    before_packet(state, place, now)
+    tcp = h["protocol"] == PROTOCOL_TCP and h["fragment"] == 0
+    if brings_news(f, way, h) if tcp else h["data_bytes"] > 0:
+        before_data(state, place, way, now)
+    count(f, way, wire, h["ip_bytes"], now)
+    if tcp:
+        tcp_segment(state, b, place, way, h, now)
+        return OK
+    f["counts"][way, PAYLOAD] += h["data_bytes"]
+    f["counts"][way, APP] += h["data_bytes"]
+    if h["protocol"] == PROTOCOL_UDP and h["fragment"] == 0 and h["more"] == 0:
+        udp_datagram(state, b, place, way, h, now)
+    return OK
+
+
+@inline
+def flow_of(state: State, h: Record, now: int) -> tuple[int, int]:
+    """The packet's flow: the one in the table unless it has ended in the meantime, else a new one."""
+    hashed = hash_of(h, state["seed"])
+    place, way = find(state, h, hashed)
+    tcp = h["protocol"] == PROTOCOL_TCP and h["fragment"] == 0
+    if place >= 0:
+        f, c = state["flows"][place], state["cold"][place]
+        if stale(state, place, now):
+            finish(state, place, END_IDLE, now)
+        elif tcp and is_new_connection(f, c, way, h):
+            finish(state, place, END_IDLE, now)
+        else:
+            return place, way
+    if state["cursor"][ACTIVE] >= state["settings"][MAX_ACTIVE]:
+        state["counters"][EVICTED] += 1
+        finish(state, oldest_of_sample(state), END_EVICTED, now)
+    answers = tcp and h["tcp_flags"] & (SYN | ACK) == SYN | ACK
+    place, way = create(state, h, hashed, now, answers)
+    f = state["flows"][place]
+    state["cold"][place]["dns_name"] = name_at(state, f["local_hi"], f["local_lo"], f["remote_hi"], f["remote_lo"], now)
+    return place, way
+
+
+@inline
+def count(f: Record, way: int, wire: int, ip_bytes: int, now: int) -> None:
+    """The counters that every packet moves, and the gaps between packets of one way."""
+    if f["counts"][way, PACKETS] == 0:
+        f["way_first_ns"][way] = now
+    else:
+        gap = (now - f["way_last_ns"][way]) / 1e6
+        f["gap_squares"][way] += gap * gap
+    f["way_last_ns"][way] = now
+    f["counts"][way, PACKETS] += 1
+    f["counts"][way, WIRE] += wire
+    f["counts"][way, IP] += ip_bytes
+    f["first_ns"] = min(f["first_ns"], now)
+    f["last_ns"] = max(f["last_ns"], now)
+    f["exchange_start"] = min(f["exchange_start"], now)
+    f["exchange_last"] = max(f["exchange_last"], now)
+
+
+@inline
+def finish(state: State, place: int, end: int, now: int) -> None:
+    """Ends a flow: what it holds is delivered and given back, its last exchange written."""
+    c = state["cold"][place]
+    for way in range(2):
+        drop_held(state, place, way, now)
+        if c["collector"][way] >= 0:
+            release(state, c, way)
+    close_exchange(state, place)
+    retire(state, place, end)
+
+
+@inline
+def sweep(state: State, now: int) -> None:
+    """Looks at a few flows in turn and ends those that have been silent for too long by packet time."""
+    cursor = state["cursor"]
+    for _ in range(min(SWEEP_STEP, cursor[HIGH_WATER])):
+        cursor[SWEEP] = (cursor[SWEEP] + 1) % cursor[HIGH_WATER]
+        if stale(state, cursor[SWEEP], now):
+            finish(state, cursor[SWEEP], END_IDLE, now)
+
+
+@kernel
+def finish_all(states: Array, now: int, first: int) -> int:
+    """Ends every flow that is left, from place `first`; returns the place to go on from, when room is short.
+
+    A flow that has been silent for too long by then ends as idle, whether the sweep has come by or not.
+    """
+    state = states[0]
+    for place in range(first, state["cursor"][HIGH_WATER]):
+        if not has_all_room(state):
+            return place
+        if state["flows"][place]["alive"] == 1:
+            finish(state, place, END_IDLE if stale(state, place, now) else END_EOF, now)
+    return np.int64(state["cursor"][HIGH_WATER])
+
+
+@inline
+def fragment(state: State, h: Record) -> None:
+    """Later fragments carry no ports: they get those of the first (RFC 791 §2.3, RFC 8200 §4.5)."""
+    slots = state["fragments"]
+    for n in range(FRAGMENTS if h["fragment"] != 0 else 0):
+        s = slots[(state["cursor"][FRAGMENT_NEXT] - 1 - n) % FRAGMENTS]
+        if s["used"] == 0:
+            return
+        if (s["datagram"] == h["datagram"] and s["protocol"] == h["protocol"] and s["src_lo"] == h["src_lo"]
+                and s["dst_lo"] == h["dst_lo"] and s["src_hi"] == h["src_hi"] and s["dst_hi"] == h["dst_hi"]):  # fmt: skip
+            h["src_port"] = s["ports"] >> 16
+            h["dst_port"] = s["ports"] & 0xFFFF
+            return
+    if h["fragment"] == 0:
+        s = slots[state["cursor"][FRAGMENT_NEXT] % FRAGMENTS]
+        s["src_hi"], s["src_lo"], s["dst_hi"], s["dst_lo"] = h["src_hi"], h["src_lo"], h["dst_hi"], h["dst_lo"]
+        s["datagram"] = h["datagram"]
+        s["protocol"] = h["protocol"]
+        s["ports"] = (h["src_port"] << 16) | h["dst_port"]
+        s["used"] = 1
+        state["cursor"][FRAGMENT_NEXT] += 1

@@ -1,0 +1,219 @@
+"""What the dissector remembers: record arrays that the kernels of the packet pass share.
+
+Theory: all of it is one record, STATE, of fixed layout: kernels get a single pointer, and pages that nothing has used
+cost no memory. (A tuple of forty arrays costs more to pass to a function than a packet costs to count.) A flow is one
+record in each of two parallel pools, FLOW (touched by every packet) and COLD (touched at events). The index maps a hash
+to a place in the pools. What a message yields goes into rows ("sheets") that Python takes when they fill or at a tick.
+
+Rules: counters and offsets are int64; uint64 only for addresses, hashes and identifiers. Index 0 of a two-element
+field is up (local to remote), 1 is down. -1 means "none" for places in pools. All limits of the state are here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .dns.message import ANSWER, MESSAGE
+from .http import REQUEST
+from .intern import NAMES, prepare
+from .tls.client_hello import HELLO, SCRATCH_BYTES, SCRATCH_INTS
+
+Array = npt.NDArray[Any]
+
+UP, DOWN = 0, 1
+PACKETS, WIRE, IP, PAYLOAD, APP, RETRANSMITTED = 0, 1, 2, 3, 4, 5
+COUNTS = 6
+
+# --- limits: each is reported by a counter when it is reached -------------------------------------------------------
+POOL = (1 << 18) + (1 << 14)  # places for flows: those in the table and those that have ended and wait for Python
+MAX_FLOWS = 1 << 18
+INDEX = 1 << 20
+FIRST_INDEX = 1 << 12
+NETWORKS = 64  # local networks that the user may give
+OUTER_NAMES = 256  # public names of ECH that are known
+NAMED_ENTRIES, NAMED_HEADS = 1 << 17, 1 << 18  # what devices have learned from DNS
+TLS_SHEET, DNS_SHEET, ANSWER_SHEET, HTTP_SHEET, EXCHANGE_SHEET, DATAGRAM_SHEET = 4096, 8192, 1 << 16, 4096, 1 << 15, 4096
+HELD_CELL = 2048  # bytes of one out-of-order piece; larger segments are cut into several
+HELD_CELLS = 1 << 14  # pieces held in all
+MAX_HELD = 256  # pieces held for one direction of one flow, before its oldest hole is given up
+COLLECT_BYTES = 1 << 14  # longest handshake message, DNS message over TCP or HTTP head that is put together
+COLLECTORS = 1 << 11  # messages being put together at one time
+GAPS = 4  # holes given up whose late arrival is still recognised, for one direction of one flow
+FRAGMENTS = 1 << 10  # fragmented datagrams whose flow is remembered
+
+MODE_NEW, MODE_OPAQUE, MODE_TLS, MODE_LOST, MODE_DNS, MODE_HTTP = 0, 1, 2, 3, 4, 5
+EXCHANGE_NONE, EXCHANGE_UP, EXCHANGE_DOWN = 0, 1, 2
+END_OPEN, END_FIN, END_RST, END_IDLE, END_ACTIVE, END_EOF, END_EVICTED = 0, 1, 2, 3, 4, 5, 6
+END_NAMES = ("", "fin", "rst", "idle", "active", "eof", "evicted")
+(SERVICE_NONE, SERVICE_TLS, SERVICE_QUIC, SERVICE_DNS, SERVICE_MDNS, SERVICE_LLMNR, SERVICE_HTTP, SERVICE_DOT,
+ SERVICE_DOQ, SERVICE_NTP, SERVICE_DHCP, SERVICE_SSDP, SERVICE_GQUIC, SERVICE_DTLS) = range(14)  # fmt: skip
+SERVICE_NAMES = ("", "tls", "quic", "dns", "mdns", "llmnr", "http", "dot", "doq", "ntp", "dhcp", "ssdp", "gquic", "dtls")
+
+FLOW = np.dtype(
+    [
+        ("hash", np.uint64),
+        ("local_hi", np.uint64), ("local_lo", np.uint64), ("remote_hi", np.uint64), ("remote_lo", np.uint64),
+        ("ports", np.int64),  # local << 16 | remote
+        ("kind", np.int64),  # protocol | IP version << 8 | ICMP identifier and class << 16
+        ("last_ns", np.int64),
+        ("counts", np.int64, (2, COUNTS)),
+        ("first_ns", np.int64),
+        ("way_first_ns", np.int64, (2,)), ("way_last_ns", np.int64, (2,)),
+        ("gap_squares", np.float64, (2,)),  # sum of squared gaps in ms²
+        ("edge_seq", np.int64, (2,)),  # next sequence number expected in order
+        ("edge", np.int64, (2,)),  # the same as an offset from the first byte of the stream
+        ("held", np.int32, (2,)), ("held_count", np.int32, (2,)),
+        ("record_left", np.int64, (2,)), ("app_left", np.int64, (2,)),  # of the TLS record that is passing
+        ("exchange_start", np.int64),
+        ("exchange_last", np.int64),
+        ("mode", np.uint8, (2,)),
+        ("started", np.uint8, (2,)),  # whether the first sequence number of the way is known
+        ("exchange_phase", np.uint8), ("alive", np.uint8), ("end", np.uint8), ("service", np.uint8),
+    ],
+    align=True,
+)  # fmt: skip
+
+COLD = np.dtype(
+    [
+        ("flow_id", np.uint64),
+        ("snapshot", np.int64, (2, COUNTS)),  # the counters when the exchange began
+        ("isn", np.int64, (2,)), ("syn_ns", np.int64), ("syn_way", np.int64), ("synack_ns", np.int64),
+        ("rtt_remote_ns", np.int64), ("rtt_local_ns", np.int64),
+        ("hello_ns", np.int64), ("setup_ns", np.int64),
+        ("lowest", np.int64, (2,)),  # stream offset of the earliest byte seen: negative where picked up in mid-stream
+        ("gaps", np.int64, (2, GAPS, 2)), ("gap_next", np.int64, (2,)),
+        ("header", np.uint8, (2, 8)), ("header_have", np.int64, (2,)),  # a record header that straddles segments
+        ("collector", np.int32, (2,)), ("collected", np.uint8, (2,)),
+        ("pieces", np.int64, (2,)),  # deliveries that carried a part of the message in hand
+        ("record_type", np.uint8, (2,)), ("client", np.uint8),  # `client`: 1 + the way of the ClientHello, 0 unknown
+        ("finished", np.uint8, (2,)),
+        ("alert_held", np.uint8, (2,)), ("first_app", np.uint8, (2,)), ("fin", np.uint8, (2,)), ("syn", np.uint8, (2,)),
+        ("inexact", np.uint8), ("from_local", np.uint8), ("ech", np.uint8), ("retry", np.uint8),
+        ("server_seen", np.uint8), ("setup_done", np.uint8), ("post_quantum", np.uint8),
+        ("tls_version", np.int32), ("cipher", np.int32),
+        ("sni", np.int32), ("shape", np.int32), ("host", np.int32), ("dns_name", np.int32),
+        ("mac", np.uint64), ("has_mac", np.uint8), ("tunnel", np.uint8),
+        ("quic_version", np.int64), ("quic_name", np.uint8),
+    ],
+    align=True,
+)  # fmt: skip
+
+ENDS = [
+    ("time", np.int64), ("flow_id", np.uint64), ("local_hi", np.uint64), ("local_lo", np.uint64),
+    ("remote_hi", np.uint64), ("remote_lo", np.uint64), ("ports", np.int64), ("kind", np.int64),
+]  # fmt: skip
+TLS_META = np.dtype([*ENDS, ("packets", np.int64), ("quic_version", np.int64)], align=True)
+DNS_META = np.dtype([*ENDS, ("service", np.int64), ("way", np.int64), ("answers_at", np.int64)], align=True)
+HTTP_META = np.dtype(ENDS, align=True)
+EXCHANGE = np.dtype(
+    [("flow_id", np.uint64), ("start", np.int64), ("end", np.int64), ("name", np.int64),
+     ("counts", np.int64, (2, COUNTS))],
+    align=True,
+)  # fmt: skip
+NODE = np.dtype([("start", np.int64), ("end", np.int64), ("kept", np.int64), ("next", np.int32)], align=True)
+HEADERS = np.dtype(
+    [
+        ("src_hi", np.uint64), ("src_lo", np.uint64), ("dst_hi", np.uint64), ("dst_lo", np.uint64),
+        ("src_mac", np.uint64), ("dst_mac", np.uint64), ("has_mac", np.int64),
+        ("version", np.int64), ("protocol", np.int64), ("ip_at", np.int64), ("ip_bytes", np.int64),
+        ("l4_at", np.int64), ("l4_end", np.int64), ("present", np.int64),  # `present`: where captured bytes end
+        ("fragment", np.int64), ("more", np.int64), ("datagram", np.int64), ("tunnel", np.int64),
+        ("src_port", np.int64), ("dst_port", np.int64), ("extra", np.int64),
+        ("data_at", np.int64), ("data_bytes", np.int64),
+        ("seq", np.int64), ("ack", np.int64), ("tcp_flags", np.int64),
+    ],
+    align=True,
+)  # fmt: skip
+FRAGMENT = np.dtype(
+    [("src_hi", np.uint64), ("src_lo", np.uint64), ("dst_hi", np.uint64), ("dst_lo", np.uint64), ("datagram", np.int64),
+     ("protocol", np.int64), ("ports", np.int64), ("used", np.int64)],
+    align=True,
+)  # fmt: skip
+NAMED = np.dtype(
+    [("device_hi", np.uint64), ("device_lo", np.uint64), ("address_hi", np.uint64), ("address_lo", np.uint64),
+     ("time", np.int64), ("name", np.int64)],
+    align=True,
+)  # fmt: skip
+DATAGRAM = np.dtype([("slot", np.int64), ("flow_id", np.uint64), ("at", np.int64), ("end", np.int64), ("way", np.int64),
+                     ("time", np.int64), ("packets", np.int64)], align=True)  # fmt: skip
+
+# counters of one interface, in the `capture` table
+(SEEN, SEEN_BYTES, CUT, MALFORMED_PACKETS, UNSUPPORTED_PACKETS, COUNTED_PACKETS, EARLIEST, LATEST) = range(8)
+INTERFACE_COUNTERS = 8
+# counters of the dissector itself: what was given up, and why
+(LOST_HOLES, LOST_BYTES, HELD_FULL, COLLECT_FULL, COLLECT_LONG, EVICTED, DNS_MALFORMED, TLS_MALFORMED, GAPS_FORGOTTEN,
+ RECORDS_LOST, NAMES_FORGOTTEN, QUIC_SKIPPED) = range(12)  # fmt: skip
+COUNTER_NAMES = ("lost_holes", "lost_bytes", "held_full", "collect_full", "collect_long", "evicted", "dns_malformed",
+                 "tls_malformed", "gaps_forgotten", "records_lost", "names_forgotten", "quic_skipped")  # fmt: skip
+
+# places in `cursor`
+(FREE, DONE, TLS_ROWS, DNS_ROWS, ANSWERS, HTTP_ROWS, EXCHANGES, DATAGRAMS, FREE_NODES, FREE_COLLECTORS, SWEEP, HIGH_WATER,
+ ACTIVE, NAMED_ROWS, NOW, FRAGMENT_NEXT) = range(16)  # fmt: skip
+# settings
+(IDLE_TCP, IDLE_OTHER, LINGER, LOCAL_NETWORKS, IDLE_GAP, MAX_ACTIVE, INDEX_MASK) = range(7)
+
+
+STATE = np.dtype(
+    [
+        ("cursor", np.int64, (16,)),  # how far each stack and sheet is used
+        ("settings", np.int64, (8,)),
+        ("seed", np.uint64, (2,)),  # keys of the hash, random
+        ("counters", np.int64, (16,)),
+        ("headers", HEADERS),  # of the packet in hand
+        ("server", np.int64, (8,)),  # what parse_server_hello found
+        ("networks", np.uint64, (NETWORKS, 4)),  # local networks: address hi, lo, mask hi, lo
+        ("outer", np.int64, (OUTER_NAMES,)),  # numbers of the public names of ECH
+        ("flows", FLOW, (POOL,)),
+        ("cold", COLD, (POOL,)),
+        ("index", np.uint64, (INDEX,)),  # tag << 32 | place + 1, 0 = empty; the first INDEX_MASK + 1 are in use
+        ("free", np.int32, (POOL,)),  # stack of free places
+        ("done", np.int32, (POOL,)),  # places of flows that have ended
+        ("nodes", NODE, (HELD_CELLS,)),
+        ("free_nodes", np.int32, (HELD_CELLS,)),
+        ("cells", np.uint8, (HELD_CELLS, HELD_CELL)),
+        ("collectors", np.uint8, (COLLECTORS, COLLECT_BYTES)),
+        ("collector_have", np.int64, (COLLECTORS,)),
+        ("free_collectors", np.int32, (COLLECTORS,)),
+        ("fragments", FRAGMENT, (FRAGMENTS,)),
+        ("named", NAMED, (NAMED_ENTRIES,)),  # ring
+        ("named_index", np.int32, (NAMED_HEADS,)),  # newest entry + 1 of a chain
+        ("named_older", np.int32, (NAMED_ENTRIES,)),  # next older entry + 1
+        ("names", NAMES),
+        ("tls", TLS_META, (TLS_SHEET,)),
+        ("hellos", HELLO, (TLS_SHEET,)),
+        ("dns", DNS_META, (DNS_SHEET,)),
+        ("messages", MESSAGE, (DNS_SHEET,)),
+        ("answers", ANSWER, (ANSWER_SHEET,)),
+        ("http", HTTP_META, (HTTP_SHEET,)),
+        ("requests", REQUEST, (HTTP_SHEET,)),
+        ("exchanges", EXCHANGE, (EXCHANGE_SHEET,)),
+        ("datagrams", DATAGRAM, (DATAGRAM_SHEET,)),  # QUIC long-header packets of this batch
+        ("work", np.uint8, (SCRATCH_BYTES,)),  # scratch of the parsers
+        ("work_ints", np.int64, (SCRATCH_INTS,)),
+    ],
+    align=True,
+)
+State = Any  # one STATE record
+
+
+def new_state(max_flows: int, networks: Array, seed: int) -> Array:
+    """STATE[1], empty, for at most `max_flows` flows at one time; networks: uint64[n, 4], n <= NETWORKS."""
+    states = np.zeros(1, STATE)
+    state = states[0]
+    state["cursor"][FREE] = POOL
+    state["cursor"][FREE_NODES] = HELD_CELLS
+    state["cursor"][FREE_COLLECTORS] = COLLECTORS
+    state["settings"][MAX_ACTIVE] = min(max_flows, MAX_FLOWS)
+    state["settings"][INDEX_MASK] = FIRST_INDEX - 1
+    state["settings"][LOCAL_NETWORKS] = len(networks)
+    state["networks"][: len(networks)] = networks
+    keys = np.random.default_rng(seed).integers(1, 1 << 63, 3, dtype=np.uint64)
+    state["seed"] = keys[:2]
+    prepare(state["names"], int(keys[2]))
+    state["free"] = np.arange(POOL - 1, -1, -1)
+    state["free_nodes"] = np.arange(HELD_CELLS - 1, -1, -1)
+    state["free_collectors"] = np.arange(COLLECTORS - 1, -1, -1)
+    return states

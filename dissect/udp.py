@@ -1,0 +1,95 @@
+"""One UDP datagram of a known flow: what it says, by its ports and its first bytes.
+
+Rules: payload is app data as it stands (cleartext), less the headers that QUIC adds where the flow is QUIC. QUIC
+packets with a long header are handed to Python as spans, since opening them needs a cipher.
+"""
+
+from __future__ import annotations
+
+from ..core.jit import inline
+from ..core.wire import Bytes, be32, u8
+from .link import Record
+from .messages import dns_message
+from .state import (
+    DATAGRAMS,
+    SERVICE_DHCP,
+    SERVICE_DNS,
+    SERVICE_DOQ,
+    SERVICE_GQUIC,
+    SERVICE_LLMNR,
+    SERVICE_MDNS,
+    SERVICE_NONE,
+    SERVICE_NTP,
+    SERVICE_QUIC,
+    SERVICE_SSDP,
+    State,
+)
+
+PORT_DNS, PORT_DHCP_SERVER, PORT_DHCP_CLIENT, PORT_NTP, PORT_DOQ = 53, 67, 68, 123, 853
+PORT_SSDP, PORT_MDNS, PORT_LLMNR = 1900, 5353, 5355
+DNS_HEADER = 12  # RFC 1035 §4.1.1
+QUIC_LONG, QUIC_FIXED = 0x80, 0x40  # RFC 9000 §17.2
+QUIC_LEAST = 22  # flags, version, two lengths, and the sample of header protection (RFC 9001 §5.4.2)
+
+
+@inline
+def service_of(ports: int) -> int:
+    """The service that a well-known port stands for, at either end."""
+    for port in (ports >> 16, ports & 0xFFFF):
+        if port == PORT_DNS:
+            return SERVICE_DNS
+        if port == PORT_MDNS:
+            return SERVICE_MDNS
+        if port == PORT_LLMNR:
+            return SERVICE_LLMNR
+        if port == PORT_NTP:
+            return SERVICE_NTP
+        if port in (PORT_DHCP_CLIENT, PORT_DHCP_SERVER):
+            return SERVICE_DHCP
+        if port == PORT_SSDP:
+            return SERVICE_SSDP
+        if port == PORT_DOQ:
+            return SERVICE_DOQ
+    return SERVICE_NONE
+
+
+@inline
+def is_quic_version(version: int) -> bool:
+    """Versions 1 (RFC 9000 §15), 2 (RFC 9369 §3.1) and the drafts 22 to 34."""
+    return version in (1, 0x6B3343CF) or 0xFF000016 <= version <= 0xFF000022
+
+
+@inline
+def udp_datagram(state: State, b: Bytes, place: int, way: int, h: Record, now: int) -> None:
+    """Names and messages in one datagram."""
+    f, c = state["flows"][place], state["cold"][place]
+    at, length = h["data_at"], h["data_bytes"]
+    end = min(at + length, h["present"])
+    if f["counts"][0, 0] + f["counts"][1, 0] == 1:
+        f["service"] = service_of(f["ports"])
+    service = f["service"]
+    if service in (SERVICE_DNS, SERVICE_MDNS, SERVICE_LLMNR):
+        if end - at >= DNS_HEADER:
+            dns_message(state, b, place, way, at, end, now)
+    elif end - at >= QUIC_LEAST and u8(b, at) & QUIC_LONG:
+        _quic_long(state, b, f, c, place, way, at, end, now)
+
+
+@inline
+def _quic_long(state: State, b: Bytes, f: Record, c: Record, place: int, way: int, at: int, end: int, now: int) -> None:
+    """RFC 9000 §17.2: a long header of a version that is known marks the flow; the client's are queued for opening."""
+    version = be32(b, at + 1)
+    if is_quic_version(version) and u8(b, at) & QUIC_FIXED:
+        if c["quic_version"] == 0:
+            c["quic_version"] = version
+            c["client"] = way + 1
+            c["hello_ns"] = now
+            if f["service"] != SERVICE_DOQ:
+                f["service"] = SERVICE_QUIC
+        if way == c["client"] - 1 and c["shape"] == 0:
+            row = state["datagrams"][state["cursor"][DATAGRAMS]]
+            row["slot"], row["flow_id"], row["at"], row["end"] = place, c["flow_id"], at, end
+            row["way"], row["time"] = way, now
+            state["cursor"][DATAGRAMS] += 1
+    elif f["service"] == SERVICE_NONE and 0x51303433 <= version <= 0x51303530:  # "Q043" to "Q050"
+        f["service"] = SERVICE_GQUIC

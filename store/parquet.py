@@ -33,7 +33,7 @@ class ParquetSink(Sink):
     def __enter__(self) -> Self:
         """Starts the writer."""
         self._frames: queue.Queue[pl.DataFrame | None] = queue.Queue(maxsize=1)
-        self._failure: BaseException | None = None
+        self._failure: Exception | None = None
         self._file: IO[bytes] = self.output.file if self.output.seekable else tempfile.TemporaryFile()
         self._writer = threading.Thread(target=self._drain, name="parquet", daemon=True)
         self._writer.start()
@@ -76,16 +76,19 @@ class ParquetSink(Sink):
             yield frame
 
     def _drain(self) -> None:
-        from polars.exceptions import PolarsError
         from polars.io.plugins import register_io_source
 
         try:
             frames = register_io_source(self._pulled, schema=self.schema)
             frames.sink_parquet(self._file, compression="zstd", row_group_size=ROW_GROUP, engine="streaming")
-        except (PolarsError, OSError) as error:
+        except Exception as error:  # noqa: BLE001  (a thread has nobody above it: `_complain` raises it)
             self._failure = error
 
     def _complain(self) -> None:
-        if self._failure is not None:
+        from polars.exceptions import PolarsError
+
+        if isinstance(self._failure, PolarsError | OSError):
             why = escaped(str(self._failure).partition("\n")[0])
             raise EnvironmentFault(f"{self.output.shown}: cannot be written: {why}: choose another place with --output")
+        if self._failure is not None:
+            raise self._failure

@@ -3,6 +3,8 @@
 import csv
 import json
 import stat
+import subprocess
+import sys
 
 import polars as pl
 import pytest
@@ -164,3 +166,25 @@ def test_many_frames_take_no_more_memory_than_few():
                 for name, kind in polars_schema(FLOWS).items()
             ))  # fmt: skip
             assert sink._frames.qsize() <= 1
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv", "parquet"])
+def test_a_disk_that_fills_on_the_way_is_one_line_and_leaves_nothing(form, tmp_path):
+    code = f"""
+import resource
+import polars as pl
+from wiretally.core.errors import EnvironmentFault
+from wiretally.store.files import open_sink
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+try:
+    with open_sink({{"name": pl.String()}}, {form!r}, {str(tmp_path / "out")!r}) as sink:
+        for tick in range(200):
+            sink.write(pl.DataFrame({{"name": [str(hash((tick, row))) for row in range(5000)]}}))
+except EnvironmentFault as fault:
+    print(fault)
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    (line,) = run.stdout.splitlines()
+    assert "out: cannot be written: " in line
+    assert run.stderr == ""
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,83 @@
+"""A short stretch of the fuzzing in every test run, and every find that it ever made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from random import Random
+
+import pytest
+from fuzz import containers, mutate, seeds, target
+from wiretally.core.errors import CaptureError
+
+REGRESSIONS = sorted(
+    path for path in (Path(__file__).parent / "regressions").iterdir() if path.name.startswith("case-")
+)
+CASES, PER_TEST = 320, 40
+
+
+@pytest.mark.parametrize("first", range(0, CASES, PER_TEST))
+def test_any_file_gives_counters_or_one_line(first: int, tmp_path: Path) -> None:
+    for number in range(first, first + PER_TEST):
+        paths = []
+        for index, data in enumerate(mutate.case(number)):
+            paths.append(tmp_path / f"{number}-{index}")
+            paths[-1].write_bytes(data)
+        found = target.find(paths)
+        assert found is None, f"python tests/fuzz/run.py --case {number}\n{found}"
+
+
+@pytest.mark.parametrize("path", REGRESSIONS, ids=lambda path: path.name)
+def test_finds_stay_fixed(path: Path) -> None:
+    assert target.find([path]) is None
+
+
+@pytest.mark.parametrize(
+    ("error", "title"),
+    [
+        (IndexError("past the end"), "IndexError at test_fuzz.py:check"),
+        (MemoryError(), "out of memory"),
+        (CaptureError("two\nlines"), "an error of more than one line"),
+        (CaptureError("a.pcap: not a capture: give it another file"), None),
+    ],
+)
+def test_what_counts_as_a_find(error: Exception, title: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    def check(_: list[Path]) -> None:
+        raise error
+
+    monkeypatch.setattr(target, "check", check)
+    assert (target.find([]) or "").partition("\n")[0] == (title or "")
+
+
+def test_a_case_is_its_number() -> None:
+    assert [mutate.case(number) for number in range(20)] == [mutate.case(number) for number in range(20)]
+
+
+def test_undamaged_conversations_are_read_whole(tmp_path: Path) -> None:
+    """Without this the fuzzing could go on and on about files that die at their first bytes."""
+    import wiretally
+
+    for unit in (1, 1_000):
+        for order in "<>":
+            frames = [
+                containers.Frame(1, mutate.START + i * 10**6, data, len(data))
+                for i, data in enumerate(seeds.conversations())
+            ]
+            path = tmp_path / "whole.pcap"
+            path.write_bytes(containers.pcap(frames, order, unit))
+            found = wiretally.read(path)
+            assert found.capture["counted"].sum() == len(frames)
+            assert found.tls["sni"].is_not_null().sum() > 50
+
+
+@pytest.mark.parametrize("linktype", sorted(seeds.LINKS - {228, 229}))
+def test_every_link_layer_is_built_right(linktype: int, tmp_path: Path) -> None:
+    import wiretally
+
+    data = [wrapped for frame in seeds.conversations()[:200] if (wrapped := seeds.rewrap(frame, linktype))]
+    frames = [containers.Frame(linktype, mutate.START + i * 10**6, frame, len(frame)) for i, frame in enumerate(data)]
+    (tmp_path / "a.pcap").write_bytes(containers.pcap(frames, "<", 1_000))
+    (tmp_path / "b.pcapng").write_bytes(containers.pcapng(frames, ">", Random(1)))
+    for name in ("a.pcap", "b.pcapng"):
+        table = wiretally.read(tmp_path / name).capture
+        assert table["packets"].sum() == len(frames)
+        assert table["malformed"].sum() == 0

@@ -33,14 +33,18 @@ class Frame(NamedTuple):
     wire: int
 
 
-def pcap(frames: list[Frame], order: str, unit: int) -> bytes:
-    """Classic pcap of the first frame's link type; `order` is `<` or `>`, `unit` 1 or 1,000 ns."""
+def pcap(frames: list[Frame], order: str, unit: int, *, modified: bool = False) -> bytes:
+    """Classic pcap of the first frame's link type; `order` is `<` or `>`, `unit` 1 or 1,000 ns.
+
+    `modified`: the variant of Alexey Kuznetzov's libpcap, with eight more bytes per record.
+    """
     linktype = frames[0].linktype if frames else 1
-    out = struct.pack(f"{order}IHHiIII", MAGICS[unit], 2, 4, 0, 0, 65_535, linktype)
+    magic, more = (0xA1B2CD34, bytes(8)) if modified else (MAGICS[unit], b"")
+    out = struct.pack(f"{order}IHHiIII", magic, 2, 4, 0, 0, 65_535, linktype)
     for frame in frames:
         seconds, rest = divmod(frame.ts, 10**9)
         head = (seconds & 0xFFFFFFFF, rest // unit, len(frame.data), frame.wire & 0xFFFFFFFF)
-        out += struct.pack(f"{order}IIII", *head) + frame.data
+        out += struct.pack(f"{order}IIII", *head) + more + frame.data
     return out
 
 

@@ -47,7 +47,10 @@ def _built(rng: Random) -> bytes:
             _change(frames, rng)
     order = rng.choice("<>")
     listed = _framed(frames, linktype, rng)
-    data = pcap(listed, order, rng.choice((1, 1_000))) if rng.random() < 0.5 else pcapng(listed, order, rng)
+    if rng.random() < 0.5:
+        data = pcap(listed, order, rng.choice((1, 1_000)), modified=rng.random() < 0.05)
+    else:
+        data = pcapng(listed, order, rng)
     if rng.random() < 0.3:
         data = damage(data, rng, rng.choice((1, 1, 2, 8)))
     if rng.random() < 0.1:

@@ -58,7 +58,7 @@ def crafted() -> list[list[bytes]]:
         [
             ether
             / v4
-            / s.GRE(key_present=1, key=7, seqnum_present=1, seqence_number=1, proto=0x6558)
+            / s.GRE(key_present=1, key=7, seqnum_present=1, sequence_number=1, proto=0x6558)
             / ether
             / v4
             / echo

@@ -9,7 +9,7 @@ import pytest
 from fuzz import containers, mutate, seeds, target
 from wiretally.core.errors import CaptureError
 
-REGRESSIONS = sorted(
+REGRESSIONS = sorted((Path(__file__).parent / "regressions").glob("case-*"))
     path for path in (Path(__file__).parent / "regressions").iterdir() if path.name.startswith("case-")
 )
 CASES, PER_TEST = 320, 40

@@ -85,7 +85,7 @@ def _transactions(asked: Array, said: Array, ends: Array, answers: Array, paired
         **columns.ends(ends),
         "service": columns.coded(SERVICE_NAMES, ends["service"]),
         "id": pl.Series(asked["id"].astype(np.uint16)),
-        "qname": columns.chosen(names, asked["qname"]),
+        "qname": columns.chosen(names, asked["qname"]).replace(".", ""),
         "qtype": pl.Series([types[q] if h else None for q, h in zip(asked["qtype"].tolist(), has_question.tolist(),
                                                                   strict=True)], dtype=pl.String()),
         "rcode": pl.Series([rcodes[r] if h else None for r, h in zip(said["rcode"].tolist(), has_answer.tolist(),
@@ -109,7 +109,7 @@ def _answers(records: Array, texts: list[str | None], names: pl.Series, interned
     flat = pl.DataFrame(
         {
             "row": owner,
-            "name": columns.chosen(names, records["name"]),
+            "name": columns.chosen(names, records["name"]).replace(".", ""),
             "type": pl.Series([types[number] for number in records["type"].tolist()], dtype=pl.String()),
             "data": pl.Series(rdata_texts(records, texts, interned), dtype=pl.String()),
             "ttl": pl.Series(records["ttl"].astype(np.uint32)),

@@ -2,7 +2,7 @@
 
 Rules: a head begins with a known method and a space; field names are case-insensitive (RFC 9110 §5.1); a lone LF ends
 a line too (RFC 9112 §2.2). A target in absolute form names the host where no Host field does (§3.2.2), and so does
-CONNECT (§3.2.3). A name's port is left out.
+CONNECT (§3.2.3). `host` is the field as it stands; `name` is it without the port.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from ..core.wire import Bytes, u8
 from .intern import Names, intern
 
 REQUEST = np.dtype(
-    [("method", np.int64), ("host", np.int64), ("target", np.int64), ("user_agent", np.int64)], align=True
+    [("method", np.int64), ("host", np.int64), ("target", np.int64), ("user_agent", np.int64), ("name", np.int64)],
+    align=True,
 )
 # RFC 9110 §9.3, RFC 5789, RFC 4918, RFC 3253; SSDP's are spoken over UDP
 METHODS = (b"GET ", b"POST ", b"HEAD ", b"PUT ", b"DELETE ", b"CONNECT ", b"OPTIONS ", b"TRACE ", b"PATCH ",
@@ -114,7 +115,7 @@ def host_of(b: Bytes, at: int, end: int, names: Names) -> int:
 @inline
 def parse_request(b: Bytes, at: int, end: int, names: Names, row: Any) -> int:  # noqa: ANN401
     """[at, end): a head, or what there is of it; row: one REQUEST."""
-    row["method"], row["host"], row["target"], row["user_agent"] = 0, 0, 0, 0
+    row["method"], row["host"], row["target"], row["user_agent"], row["name"] = 0, 0, 0, 0, 0
     stop = line_end(b, at, end)
     space = at
     while space < stop and u8(b, space) != SPACE:
@@ -133,12 +134,14 @@ def parse_request(b: Bytes, at: int, end: int, names: Names, row: Any) -> int:  
         if stop == line:
             break
         if row["host"] == 0 and is_field(b, line, stop, HOST):
-            row["host"] = host_of(b, line + HOST.size, stop, names)
+            row["host"] = value_of(b, line + HOST.size, stop, names)
+            row["name"] = host_of(b, line + HOST.size, stop, names)
         elif row["user_agent"] == 0 and is_field(b, line, stop, USER_AGENT):
             row["user_agent"] = value_of(b, line + USER_AGENT.size, stop, names)
         line = after_line(b, line, end)
     if row["host"] == 0:
         row["host"] = host_of_target(b, at, space, target, tail, names)
+        row["name"] = row["host"]
     return OK
 
 

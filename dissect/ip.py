@@ -53,6 +53,7 @@ IPV6_BYTES = 40  # RFC 8200 §3
 IPV6_PAYLOAD_LENGTH, IPV6_NEXT_HEADER, IPV6_SOURCE, IPV6_DESTINATION = 4, 6, 8, 24
 MAX_EXTENSION_HEADERS = 8  # RFC 8504 §5.3 lets a host limit them
 HOP_BY_HOP, ROUTING, FRAGMENT_HEADER, AUTHENTICATION, DESTINATION_OPTIONS = 0, 43, 44, 51, 60  # RFC 8200 §4
+AUTHENTICATION_BYTES = 12  # RFC 4302 §2, without its check value
 MOBILITY, HIP, SHIM6 = 135, 139, 140  # RFC 6275 §6.1, RFC 7401 §5.1, RFC 5533 §5.3
 PROTOCOL_ICMP, PROTOCOL_IPIP, PROTOCOL_TCP, PROTOCOL_UDP, PROTOCOL_IPV6, PROTOCOL_GRE = 1, 4, 6, 17, 41, 47
 PROTOCOL_ICMP6, PROTOCOL_ETHERIP, PROTOCOL_SCTP, PROTOCOL_MPLS = 58, 97, 132, 137
@@ -144,7 +145,15 @@ def ipv4(b: Bytes, at: int, present: int, wire_end: int, h: Record, reached: int
     h["fragment"] = (flags & 0x1FFF) * 8
     h["more"] = (flags >> 13) & 1
     h["datagram"] = be16(b, at + IPV4_ID)
-    return _transport(at, at + header, wire_end, h, reached)
+    behind = at + header
+    if h["protocol"] == AUTHENTICATION and h["fragment"] == 0:  # RFC 4302 §2: next header, length in 4-byte units less 2
+        if present - behind < AUTHENTICATION_BYTES:
+            return TRUNCATED, LAYER_NONE, at, wire_end, reached
+        h["protocol"] = u8(b, behind)
+        behind += (u8(b, behind + 1) + 2) * 4
+        if behind > wire_end:
+            return MALFORMED, LAYER_NONE, at, wire_end, reached
+    return _transport(at, behind, wire_end, h, reached)
 
 
 @inline

@@ -25,6 +25,7 @@ from ..core.packets import (
     LINKTYPE_LINUX_SLL2,
     LINKTYPE_LOOP,
     LINKTYPE_NULL,
+    LINKTYPE_PPI,
     LINKTYPE_PPP,
     LINKTYPE_PPP_ETHER,
     LINKTYPE_PPP_HDLC,
@@ -67,6 +68,7 @@ SLL2_BYTES = 20  # LINKTYPE_LINUX_SLL2
 SLL2_ADDRESS = 12
 MPLS_BYTES = 4  # RFC 3032 §2.1
 PPPOE_BYTES = 6  # RFC 2516 §4
+PPI_BYTES = 8  # LINKTYPE_PPI: version, flags, length, link type
 PRISM_MSG_BYTES = 4  # length field of the Prism header
 
 AF_INET = 2  # BSD loopback address families: LINKTYPE_NULL
@@ -99,6 +101,13 @@ def first_layer(b: Bytes, at: int, present: int, linktype: int, h: Record) -> tu
         return OK, LAYER_WIFI, at + (little if little < 1024 else be32(b, at + PRISM_MSG_BYTES))
     if linktype in (LINKTYPE_PPP, LINKTYPE_PPP_HDLC):
         return OK, LAYER_PPP, at
+    if linktype == LINKTYPE_PPI and present - at >= PPI_BYTES:
+        inside = le32(b, at + 4)
+        behind = at + le16(b, at + 2)
+        if inside == LINKTYPE_IEEE802_11:
+            return OK, LAYER_WIFI, behind
+        if inside == LINKTYPE_ETHERNET:
+            return OK, LAYER_ETHERNET, behind
     if linktype == LINKTYPE_PPP_ETHER:
         return OK, ETHERTYPE_PPPOE, at
     if linktype == LINKTYPE_C_HDLC and present - at >= 4:  # RFC 1547 §4.3.1: address, control, protocol

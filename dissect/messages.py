@@ -10,7 +10,7 @@ import numpy as np
 
 from ..core.jit import inline
 from ..core.status import OK
-from ..core.wire import Bytes, u8
+from ..core.wire import Bytes, be24, u8
 from .dns.message import KIND_ADDRESS, parse_dns
 from .http import parse_request
 from .link import Record
@@ -31,6 +31,7 @@ from .tls.server_hello import parse_server_hello
 
 CLIENT_HELLO, SERVER_HELLO = 1, 2  # RFC 8446 §4
 ECH_OUTER = 2
+HANDSHAKE_HEADER = 4
 LETTER_TCP, LETTER_DTLS = 0x74, 0x64  # "t", "d": JA4 specification
 SERVER_VERSION, SERVER_CIPHER, SERVER_RETRY = 0, 1, 2  # places in what parse_server_hello fills
 
@@ -69,13 +70,16 @@ def hello_message(state: State, b: Bytes, place: int, way: int, at: int, end: in
 
 @inline
 def client_hello(state: State, b: Bytes, place: int, way: int, at: int, end: int, now: int, letter: int) -> None:
-    """A whole ClientHello: a row, and the flow's name."""
+    """A ClientHello: a row, and the flow's name. One that was cut off names the flow, but has no fingerprint."""
     f, c = state["flows"][place], state["cold"][place]
     rows = state["cursor"][TLS_ROWS]
     hello = state["hellos"][rows]
     if parse_client_hello(b, at, end, letter, state["names"], state["work"], state["work_ints"], hello) != OK:
         state["counters"][TLS_MALFORMED] += 1
-    if hello["shape"] == 0:
+    whole = end - at >= HANDSHAKE_HEADER + be24(b, at + 1)
+    if not whole:
+        hello["shape"] = 0
+    if hello["shape"] == 0 and hello["sni"] == 0:
         return
     row = state["tls"][rows]
     fill_ends(row, f, c, now)
@@ -136,5 +140,5 @@ def http_message(state: State, b: Bytes, place: int, at: int, end: int, now: int
         return
     fill_ends(state["http"][rows], f, c, now)
     state["cursor"][HTTP_ROWS] += 1
-    if request["host"] != 0:
-        c["host"] = request["host"]
+    if request["name"] != 0:
+        c["host"] = request["name"]

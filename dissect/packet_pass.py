@@ -148,7 +148,9 @@ def packet(state: State, b: Bytes, at: int, captured: int, wire: int, now: int, 
     place, way = flow_of(state, h, now)
     f = state["flows"][place]
     before_packet(state, place, now)
-    tcp = h["protocol"] == PROTOCOL_TCP and h["fragment"] == 0
+    tcp = h["protocol"] == PROTOCOL_TCP and h["fragment"] == 0 and h["cut"] == 0
+    if h["cut"]:
+        state["cold"][place]["inexact"] = 1
     if brings_news(f, way, h) if tcp else h["data_bytes"] > 0:
         before_data(state, place, way, now)
     count(f, way, wire, h["ip_bytes"], now)

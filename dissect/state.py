@@ -123,7 +123,7 @@ HEADERS = np.dtype(
         ("fragment", np.int64), ("more", np.int64), ("datagram", np.int64), ("tunnel", np.int64),
         ("src_port", np.int64), ("dst_port", np.int64), ("extra", np.int64),
         ("data_at", np.int64), ("data_bytes", np.int64),
-        ("seq", np.int64), ("ack", np.int64), ("tcp_flags", np.int64),
+        ("seq", np.int64), ("ack", np.int64), ("tcp_flags", np.int64), ("cut", np.int64),
     ],
     align=True,
 )  # fmt: skip

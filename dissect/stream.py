@@ -73,7 +73,7 @@ def deliver(state: State, b: Bytes, place: int, way: int, at: int, kept: int, le
         elif mode == MODE_HTTP:
             used = _http(state, b, place, way, at, kept, length, now)
         else:
-            used = _opaque(state, b, f, c, way, at, kept, length, fresh)
+            used = _opaque(b, f, way, at, kept, length, fresh)
         fresh = 0
         at += used
         kept = max(kept - used, 0)
@@ -110,7 +110,7 @@ def _lose_record(state: State, f: Record, c: Record, way: int) -> None:
 
 
 @inline
-def _opaque(state: State, b: Bytes, f: Record, c: Record, way: int, at: int, kept: int, length: int, fresh: int) -> int:
+def _opaque(b: Bytes, f: Record, way: int, at: int, kept: int, length: int, fresh: int) -> int:
     """Bytes of no known protocol, or between lost records: a TLS record at the start of a delivery is picked up."""
     if fresh and kept > RECORD_HEADER and looks_like_record(b, at, at + kept):
         hello = u8(b, at) == RECORD_HANDSHAKE and u8(b, at + RECORD_HEADER) in (CLIENT_HELLO, SERVER_HELLO)
@@ -158,7 +158,7 @@ def _probe(state: State, b: Bytes, place: int, way: int, at: int, kept: int, len
         if looks_like_record(c["header"][way], 0, RECORD_HEADER):
             f["mode"][way] = MODE_TLS
             _begin_tls(f, c, way)
-            _begin_record(state, b, place, way, at + used, 0, now)
+            _begin_record(state, b, place, way, at + used, 0, False, now)
         else:
             f["mode"][way] = MODE_OPAQUE
             f["counts"][way, APP] += RECORD_HEADER
@@ -205,12 +205,12 @@ def _record_header(state: State, b: Bytes, place: int, way: int, at: int, kept: 
     if not looks_like_record(c["header"][way], 0, RECORD_HEADER):
         _lose_record(state, f, c, way)
         return used
-    _begin_record(state, b, place, way, at + used, kept - used, now)
+    _begin_record(state, b, place, way, at + used, kept - used, kept < length, now)
     return used
 
 
 @inline
-def _begin_record(state: State, b: Bytes, place: int, way: int, at: int, kept: int, now: int) -> None:
+def _begin_record(state: State, b: Bytes, place: int, way: int, at: int, kept: int, cut: bool, now: int) -> None:
     """A record begins: how much of it is application data, and whether its handshake message is wanted."""
     f, c = state["flows"][place], state["cold"][place]
     kind = int(c["header"][way, 0])
@@ -229,6 +229,10 @@ def _begin_record(state: State, b: Bytes, place: int, way: int, at: int, kept: i
             if whole <= kept and whole <= size:
                 c["pieces"][way] = 1
                 hello_message(state, b, place, way, at, at + whole, now)
+                return
+            if kept < min(whole, size) and cut:
+                c["pieces"][way] = 1
+                hello_message(state, b, place, way, at, at + kept, now)
                 return
         c["pieces"][way] = 0
         claim(state, c, way)
@@ -278,13 +282,15 @@ def _record_body(state: State, b: Bytes, place: int, way: int, at: int, kept: in
     f["app_left"][way] -= credit
     f["record_left"][way] -= used
     if c["collector"][way] >= 0 and c["record_type"][way] == RECORD_HANDSHAKE:
-        if kept < used:
+        c["pieces"][way] += 1
+        have = collect(state, c, way, b, at, min(used, kept))
+        store = state["collectors"][c["collector"][way]]
+        if kept < used:  # cut by the snapshot length: what there is of the message
+            if have >= HANDSHAKE_HEADER:
+                hello_message(state, store, place, way, 0, have, now)
             release(state, c, way)
             c["collected"][way] = 1
             return used
-        c["pieces"][way] += 1
-        have = collect(state, c, way, b, at, used)
-        store = state["collectors"][c["collector"][way]]
         if have >= HANDSHAKE_HEADER:
             whole = HANDSHAKE_HEADER + be24(store, 1)
             if whole > COLLECT_BYTES:
@@ -376,7 +382,8 @@ def _http(state: State, b: Bytes, place: int, way: int, at: int, kept: int, leng
     if c["collector"][way] < 0:
         if not looks_like_request(b, at, at + kept):
             f["counts"][way, APP] += length
-            if kept > RECORD_HEADER and looks_like_record(b, at, at + kept) and u8(b, at + RECORD_HEADER) == CLIENT_HELLO:
+            hello = kept > RECORD_HEADER and looks_like_record(b, at, at + kept)
+            if hello and u8(b, at + RECORD_HEADER) == CLIENT_HELLO:
                 f["counts"][way, APP] -= length  # a tunnel by CONNECT (RFC 9110 §9.3.6): TLS begins
                 f["mode"][way] = MODE_TLS
                 f["mode"][1 - way] = MODE_OPAQUE

@@ -49,6 +49,8 @@ def tcp_segment(state: State, b: Bytes, place: int, way: int, h: Record, now: in
     if flags & SYN:
         _synchronise(f, c, way, seq, flags, now)
         seq = (seq + 1) & SEQ_MASK
+    elif flags & RST and c["syn_ns"] != 0 and way != c["syn_way"] and c["rtt_remote_ns"] == 0:
+        c["rtt_remote_ns"] = max(now - c["syn_ns"], 0) + 1  # refused: an answer all the same
     elif flags & ACK and c["synack_ns"] != 0 and c["rtt_local_ns"] == 0 and way == c["syn_way"]:
         c["rtt_local_ns"] = max(now - c["synack_ns"], 0) + 1
     length = h["data_bytes"]
@@ -82,6 +84,8 @@ def _synchronise(f: Record, c: Record, way: int, seq: int, flags: int, now: int)
     if flags & ACK == 0:
         c["syn_ns"] = now
         c["syn_way"] = way
+        if c["rtt_local_ns"] == 0:  # repeated: its answer is still to come
+            c["synack_ns"] = 0
     elif c["syn_ns"] != 0 and way != c["syn_way"] and c["synack_ns"] == 0:
         c["synack_ns"] = now
         c["rtt_remote_ns"] = max(now - c["syn_ns"], 0) + 1

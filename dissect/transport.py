@@ -12,6 +12,7 @@ from ..core.wire import Bytes, be16, be32, u8
 from .ip import PROTOCOL_ICMP, PROTOCOL_ICMP6, PROTOCOL_SCTP, PROTOCOL_TCP, PROTOCOL_UDP
 from .link import Record
 
+PORTS_BYTES = 4  # source and destination port come first in TCP and UDP
 TCP_BYTES = 20  # RFC 9293 §3.1
 TCP_SEQ, TCP_ACK, TCP_OFFSET, TCP_FLAGS = 4, 8, 12, 13
 FIN, SYN, RST, ACK = 0x01, 0x02, 0x04, 0x10
@@ -32,6 +33,7 @@ def read_transport(b: Bytes, h: Record) -> int:
     h["dst_port"] = 0
     h["extra"] = 0
     h["tcp_flags"] = 0
+    h["cut"] = 0
     h["data_at"] = at
     h["data_bytes"] = max(end - at, 0)
     if h["fragment"] != 0:
@@ -56,10 +58,16 @@ def read_transport(b: Bytes, h: Record) -> int:
 @inline
 def _tcp(b: Bytes, at: int, end: int, present: int, h: Record) -> int:
     """RFC 9293 §3.1."""
-    if present - at < TCP_BYTES:
-        return TRUNCATED if end - at >= TCP_BYTES else MALFORMED
+    if end - at < TCP_BYTES:
+        return MALFORMED
+    if present - at < PORTS_BYTES:
+        return TRUNCATED
     h["src_port"] = be16(b, at)
     h["dst_port"] = be16(b, at + 2)
+    if present - at < TCP_BYTES:  # cut: the packet counts, what it carries cannot be known
+        h["cut"] = 1
+        h["data_bytes"] = 0
+        return OK
     h["seq"] = be32(b, at + TCP_SEQ)
     h["ack"] = be32(b, at + TCP_ACK)
     h["tcp_flags"] = u8(b, at + TCP_FLAGS)
@@ -74,11 +82,13 @@ def _tcp(b: Bytes, at: int, end: int, present: int, h: Record) -> int:
 @inline
 def _udp(b: Bytes, at: int, end: int, present: int, h: Record) -> int:
     """RFC 768; a length of 0 is a super-packet or jumbogram (RFC 2675 §4): the IP length counts."""
-    if present - at < UDP_BYTES:
-        return TRUNCATED if end - at >= UDP_BYTES else MALFORMED
+    if end - at < UDP_BYTES:
+        return MALFORMED
+    if present - at < PORTS_BYTES:
+        return TRUNCATED
     h["src_port"] = be16(b, at)
     h["dst_port"] = be16(b, at + 2)
-    length = be16(b, at + UDP_LENGTH)
+    length = be16(b, at + UDP_LENGTH) if present - at >= UDP_BYTES else 0
     if length != 0 and length < UDP_BYTES:
         return MALFORMED
     h["data_at"] = at + UDP_BYTES

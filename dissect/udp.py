@@ -9,7 +9,8 @@ from __future__ import annotations
 from ..core.jit import inline
 from ..core.wire import Bytes, be32, u8
 from .link import Record
-from .messages import dns_message
+from .http import looks_like_request
+from .messages import dns_message, http_message
 from .state import (
     DATAGRAMS,
     SERVICE_DHCP,
@@ -62,7 +63,7 @@ def is_quic_version(version: int) -> bool:
 @inline
 def udp_datagram(state: State, b: Bytes, place: int, way: int, h: Record, now: int) -> None:
     """Names and messages in one datagram."""
-    f, c = state["flows"][place], state["cold"][place]
+    f = state["flows"][place]
     at, length = h["data_at"], h["data_bytes"]
     end = min(at + length, h["present"])
     if f["counts"][0, 0] + f["counts"][1, 0] == 1:
@@ -71,13 +72,17 @@ def udp_datagram(state: State, b: Bytes, place: int, way: int, h: Record, now: i
     if service in (SERVICE_DNS, SERVICE_MDNS, SERVICE_LLMNR):
         if end - at >= DNS_HEADER:
             dns_message(state, b, place, way, at, end, now)
+    elif service == SERVICE_SSDP:
+        if looks_like_request(b, at, end):
+            http_message(state, b, place, at, end, now)
     elif end - at >= QUIC_LEAST and u8(b, at) & QUIC_LONG:
-        _quic_long(state, b, f, c, place, way, at, end, now)
+        _quic_long(state, b, place, way, at, end, now)
 
 
 @inline
-def _quic_long(state: State, b: Bytes, f: Record, c: Record, place: int, way: int, at: int, end: int, now: int) -> None:
+def _quic_long(state: State, b: Bytes, place: int, way: int, at: int, end: int, now: int) -> None:
     """RFC 9000 §17.2: a long header of a version that is known marks the flow; the client's are queued for opening."""
+    f, c = state["flows"][place], state["cold"][place]
     version = be32(b, at + 1)
     if is_quic_version(version) and u8(b, at) & QUIC_FIXED:
         if c["quic_version"] == 0:

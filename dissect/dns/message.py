@@ -146,7 +146,7 @@ def put_character(out: Bytes, at: int, c: int) -> int:
     if 0x41 <= c <= 0x5A:
         out[at] = c | LOWER
         return at + 1
-    if 0x21 <= c <= 0x7E and c not in (0x2E, 0x5C):
+    if 0x20 <= c <= 0x7E and c not in (0x2E, 0x5C):
         out[at] = c
         return at + 1
     out[at] = 0x5C

@@ -151,6 +151,15 @@ def rows(result: dict[str, Any]) -> list[Item]:
     return sorted(ordered, key=lambda each: first is None or each["owner"] != first)
 
 
+def selection(result: dict[str, Any], number: int) -> list[Item]:
+    """Destinations for charts: half of them of the first sentence's owner, the others the largest of all."""
+    ordered = rows(result)
+    owner = ordered[0]["owner"] if ordered and subject(result)[0] == "owner" else None
+    first = [item for item in ordered if owner is not None and item["owner"] == owner][: number // 2]
+    others = [item for item in by_volume(ordered) if item not in first]
+    return [*first, *others][:number]
+
+
 def cautions(result: dict[str, Any]) -> list[str]:
     """What a reader must know before believing a number; each once, fit to print."""
     told = [visible(warning) for warning in result["basis"]["warnings"]]

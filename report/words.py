@@ -189,7 +189,8 @@ def evidence(item: Item, per: str, margin: float = MARGIN) -> str:
         details.append(f"the same within ±{percent(margin)}")
     elif item["verdict"] != "absent":
         details.append(equals("q", item["q"]))
-    details.append(f"{sessions(item, TESTED)} and {counted(sessions(item, REFERENCE), 'session')}")
+    sample = counted(sessions(item, REFERENCE), f"{REFERENCE} session")
+    details.append(f"{sessions(item, TESTED)} {TESTED} and {sample}")
     told = f"{volumes} ({'; '.join(filter(None, details))})"
     if item["verdict"] == "inconclusive" and item["needed_sessions"]:
         told += f"; about {counted(item['needed_sessions'], 'session')} of each mode would settle it"

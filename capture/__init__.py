@@ -1,0 +1,1 @@
+"""Where packets come from: captures and, later, interfaces, as batches of packets."""

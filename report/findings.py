@@ -31,7 +31,7 @@ from .words import (
 
 TELEMETRY = (frozenset({"telemetry", "telemetry_mixed"}), frozenset({"analytics", "crash", "ads"}))
 OLD_DAYS = 183  # a geolocation database older than this misplaces what has moved since
-TOGETHER = "all destinations together"
+TOGETHER, NOWHERE = "all destinations together", "any destination"
 OTHERS = 3  # further owners with a sentence of their own
 
 
@@ -51,7 +51,7 @@ class Headline(NamedTuple):
 
 def margin(result: dict[str, Any]) -> float:
     """How far from 1 the ratio may lie for `continues`."""
-    return float(result["basis"]["options"].get("margin", MARGIN))
+    return float(result["basis"].get("options", {}).get("margin", MARGIN))
 
 
 def most(item: Item) -> float:
@@ -103,7 +103,7 @@ def subject(result: dict[str, Any]) -> tuple[str, Item]:
 def headline(result: dict[str, Any]) -> Headline:
     """The verdict in one sentence."""
     kind, item = subject(result)
-    who = TOGETHER if kind == "total" else called(item)
+    who = called(item) if kind != "total" else NOWHERE if item["verdict"] == "absent" else TOGETHER
     return Headline(item, kind, title(item, who), evidence(item, result["per"], margin(result)))
 
 
@@ -162,17 +162,17 @@ def selection(result: dict[str, Any], number: int) -> list[Item]:
 
 def cautions(result: dict[str, Any]) -> list[str]:
     """What a reader must know before believing a number; each once, fit to print."""
-    told = [visible(warning) for warning in result["basis"]["warnings"]]
+    told = [visible(warning) for warning in result["basis"].get("warnings", [])]
     for row in result["capture"]:
         source = base_name(row["source"])
-        if row["dropped"]:
+        if row.get("dropped"):
             told.append(
                 f"{source}: the capturing interface lost {counted(row['dropped'], 'packet')}: "
                 "what they carried is not in these numbers"
             )
         if row.get("cut_short"):
             told.append(f"{source}: ends in the middle of a packet: what came after is not in these numbers")
-    latest = max((row["last_seen"] for row in result["capture"] if row["last_seen"]), default=None)
+    latest = max((row["last_seen"] for row in result["capture"] if row.get("last_seen")), default=None)
     for database in result["basis"].get("databases", []):
         built = database.get("build_date")
         if built and latest and (day(latest) - day(built)).days > OLD_DAYS:

@@ -14,6 +14,7 @@ import re
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
+from ..core.schema import CAPTURE
 from . import charts, findings
 from .places import country, flag
 from .words import (
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 MULTIPLES, LANES = 6, 8  # destinations with a chart of their own, and with a lane on the line of time
 FIRST_ROWS, MOST_ROWS = 15, 300  # destinations shown at once, and at all
 SCALE = 2.0  # the ratio at the right end of the small scale in a table
+NOTHING: dict[str, Any] = {"options": {}, "warnings": [], "databases": [], "versions": {}, "seed": None}
 ADDRESS = re.compile(r"https://[\w./-]*\w")
 UNIT = re.compile(r"(?<=\d) (?=(?:[kMGT]?B|%)(?!\w))")
 
@@ -105,8 +107,10 @@ def page(result: dict[str, Any]) -> dict[str, Any]:
     told = findings.headline(result)
     rows = findings.rows(result)
     shown = rows[:MOST_ROWS]
+    blank = dict.fromkeys([*CAPTURE.names, "sha256"])
     return {
-        "result": result, "per": result["per"], "margin": findings.margin(result),
+        "result": {**result, "basis": NOTHING | result["basis"], "capture": [blank | row for row in result["capture"]]},
+        "per": result["per"], "margin": findings.margin(result),
         "same": [round((1 + side * findings.margin(result)) / SCALE * 100, 1) for side in (-1, 1)],
         "headline": told, "verdict": VERDICTS[told.item["verdict"]], "figures": _figures(told, result["per"]),
         "details": findings.details(result), "cautions": findings.cautions(result), "sample": findings.shares(result),

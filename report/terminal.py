@@ -142,10 +142,10 @@ class Comparison:
         result = self.result
         yield Text("\nWhat it rests on", style="bold")
         for row in result["capture"]:
-            lost = "losses not recorded" if row["dropped"] is None else f"{counted(row['dropped'], 'packet')} lost"
+            lost = "losses not recorded" if row.get("dropped") is None else f"{counted(row['dropped'], 'packet')} lost"
             line = f"{visible(row['source'])}: {counted(row['packets'], 'packet')}, {size(row['wire_bytes'])}, {lost}"
-            if row["malformed"] or row["unsupported"]:
-                line += f", {row['malformed']:,} malformed, {row['unsupported']:,} not IP"
+            if row.get("malformed") or row.get("unsupported"):
+                line += f", {row['malformed'] or 0:,} malformed, {row['unsupported'] or 0:,} not IP"
             yield _bullet(line)
             if row.get("sha256"):
                 yield Padding(Text(f"SHA-256 {visible(row['sha256'])}", style="dim", overflow="fold"), (0, 0, 0, 2))

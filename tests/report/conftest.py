@@ -172,6 +172,24 @@ def build(case: str = "leaky", *, pairs: int = 8, idle: int = 2, dropped: int | 
     }  # fmt: skip
 
 
+def bare() -> Spec:
+    """As little as the contract lets a result hold: what was not measured is null or not there."""
+    result = build("swap", idle=0)
+    for each in [*result["destinations"], *result["owners"], result["total"]]:
+        each["ratio"] = {"estimate": None, "ci_low": None, "ci_high": None}
+        each.update(p=None, q=None, verdict="inconclusive", countries=[], name=None)
+        for mode in each["modes"].values():
+            mode.update(ci_low=None, ci_high=None)
+    result["total"]["ratio"] = {"estimate": 7.5, "ci_low": 1.1, "ci_high": None}
+    result["destinations"][0].update(ratio=None, difference=None)
+    for session in result["sessions"]:
+        session["visits"] = None
+    result["capture"] = [{"source": "-", "packets": 5, "wire_bytes": 300, "dropped": None, "first_seen": None, "last_seen": None}]
+    result["timeline"]["bins"], result["volumes"] = [], []
+    result["basis"] = {"seed": 1}
+    return result
+
+
 def summed(parts: list[dict[str, list[float]]]) -> dict[str, list[float]]:
     """Bytes per session over several destinations."""
     return {mode: [sum(each) for each in zip(*(part[mode] for part in parts), strict=True)] for mode in parts[0]}
@@ -182,14 +200,23 @@ def stamp(time: datetime) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S.%f000Z")
 
 
-@pytest.fixture(params=[*CASES, "inconclusive", "dropped", "minute"])
+@pytest.fixture(scope="session", params=[*CASES, "bare", "inconclusive", "dropped", "minute"])
 def result(request) -> Spec:
-    """Every case in turn."""
+    """Every case in turn, as it is: not to be changed."""
     return {
+        "bare": bare,
         "inconclusive": lambda: build("leaky", pairs=2, idle=0),
         "dropped": lambda: build("honest", dropped=12),
         "minute": lambda: build("leaky", per="minute"),
     }.get(request.param, lambda: build(request.param))()
+
+
+@pytest.fixture(scope="session")
+def rendered(result) -> str:
+    """The page of every case in turn."""
+    from wiretally.report.html import render
+
+    return render(result)
 
 
 @pytest.fixture

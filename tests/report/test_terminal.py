@@ -1,0 +1,65 @@
+"""The tables at several widths, and what hostile names may not do to them."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.cells import cell_len
+from rich.console import Console
+from wiretally.report import terminal, words
+
+
+def shown(result, width, **console) -> str:
+    with io.StringIO() as page:
+        Console(file=page, width=width, **console).print(terminal.comparison(result))
+        return page.getvalue()
+
+
+@pytest.mark.parametrize("width", [80, 100, 140, 200])
+def test_no_line_is_wider_than_the_terminal(result, width):
+    assert max(cell_len(line) for line in shown(result, width).splitlines()) <= width
+
+
+@pytest.mark.parametrize("width", [80, 140])
+def test_whatever_the_width_the_numbers_are_there(make, width):
+    result = make("leaky")
+    page = shown(result, width)
+    for item in [*result["destinations"], *result["owners"], result["total"]]:
+        assert words.size(item["modes"]["incognito"]["mean"]) in page
+        assert words.interval(item["ratio"]) in page
+        assert item["verdict"] in page
+    assert "sa.api.intl.miui.com" in page
+    assert ("Singapore" in page) == (width == 140)
+    assert result["capture"][0]["sha256"] in page
+    assert "IP Geolocation by DB-IP" in " ".join(page.split())
+
+
+def test_a_pipe_gets_no_colour_and_loses_nothing(make):
+    result = make("swap")
+    plain, colour = shown(result, 100), shown(result, 100, force_terminal=True, color_system="truecolor")
+    assert "\x1b" not in plain
+    assert "\x1b[" in colour
+    for word in ("+ appears", "× stops", "= continues"):
+        assert word in plain
+
+
+def test_the_first_line_is_the_verdict(make):
+    assert shown(make("leaky"), 200).startswith("= Uploads to Xiaomi continued in incognito mode: ")
+
+
+@pytest.mark.parametrize("width", [80, 140])
+def test_hostile_names_are_inert(make, width):
+    page = shown(make("hostile"), width)
+    assert all(line.isprintable() for line in page.split("\n"))
+    assert "\\u202e" in page
+    assert "[bold]" in page.replace("\n", "")  # not taken for markup
+
+
+def test_losses_are_beside_the_verdict(make):
+    assert "! phone.pcapng.zst: the capturing interface lost 12 packets" in shown(make("honest", dropped=12), 140)
+    assert "losses not recorded" in shown(make("honest", dropped=None), 140)
+
+
+def test_many_destinations_say_how_many_are_left_out(make):
+    assert "220 more destinations" in shown(make("many"), 100)

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 MULTIPLES, LANES = 6, 8  # destinations with a chart of their own, and with a lane on the line of time
 FIRST_ROWS, MOST_ROWS = 15, 300  # destinations shown at once, and at all
 SCALE = 2.0  # the ratio at the right end of the small scale in a table
+DATABASE = ("name", "kind", "path", "build_date", "licence", "attribution", "sha256")
 NOTHING: dict[str, Any] = {"options": {}, "warnings": [], "databases": [], "versions": {}, "seed": None}
 ADDRESS = re.compile(r"https://[\w./-]*\w")
 UNIT = re.compile(r"(?<=\d) (?=(?:[kMGT]?B|%)(?!\w))")
@@ -107,9 +108,8 @@ def page(result: dict[str, Any]) -> dict[str, Any]:
     told = findings.headline(result)
     rows = findings.rows(result)
     shown = rows[:MOST_ROWS]
-    blank = dict.fromkeys([*CAPTURE.names, "sha256"])
     return {
-        "result": {**result, "basis": NOTHING | result["basis"], "capture": [blank | row for row in result["capture"]]},
+        "result": _completed(result),
         "per": result["per"], "margin": findings.margin(result),
         "same": [round((1 + side * findings.margin(result)) / SCALE * 100, 1) for side in (-1, 1)],
         "headline": told, "verdict": VERDICTS[told.item["verdict"]], "figures": _figures(told, result["per"]),
@@ -124,6 +124,14 @@ def page(result: dict[str, Any]) -> dict[str, Any]:
         "verdicts": VERDICTS, "modes": charts.modes([each["mode"] for each in result["sessions"]]),
         "period": _period(result), "idle": any(each["mode"] == IDLE for each in result["sessions"]),
     }  # fmt: skip
+
+
+def _completed(result: dict[str, Any]) -> dict[str, Any]:
+    """The result with null where a field may be left out, so that the template knows every name."""
+    basis = NOTHING | result["basis"]
+    basis["databases"] = [dict.fromkeys(DATABASE) | each for each in basis["databases"]]
+    blank = dict.fromkeys((*CAPTURE.names, "sha256"))
+    return {**result, "basis": basis, "capture": [blank | row for row in result["capture"]]}
 
 
 def _period(result: dict[str, Any]) -> tuple[str, str]:

@@ -16,6 +16,8 @@ from wiretally.bench.mix import generate
 if TYPE_CHECKING:
     from random import Random
 
+    from wiretally.bench.flows import Truth
+
 LINKS = {0, 1, 9, 12, 101, 105, 108, 113, 127, 228, 229, 276}
 FAMILIES = {4: (2, 0x0800, 0x0021), 6: (30, 0x86DD, 0x0057)}  # BSD address family, EtherType, PPP protocol
 
@@ -23,14 +25,24 @@ FAMILIES = {4: (2, 0x0800, 0x0021), 6: (30, 0x86DD, 0x0057)}  # BSD address fami
 @functools.cache
 def conversations() -> list[bytes]:
     """Frames of a few dozen short TLS and QUIC connections and lookups, in time order."""
-    out = io.BytesIO()
-    generate(out, "short", 1_500, seed=7)
-    data, at, frames = out.getvalue(), 24, []
+    data, at, frames = _generated()[0], 24, []
     while at < len(data):
         size = int.from_bytes(data[at + 8 : at + 12], "little")
         frames.append(data[at + 16 : at + 16 + size])
         at += 16 + size
     return frames
+
+
+def tls_names() -> list[str]:
+    """The server names of the TLS connections in `conversations`."""
+    return _generated()[1].tls_names
+
+
+@functools.cache
+def _generated() -> tuple[bytes, Truth]:
+    out = io.BytesIO()
+    truth = generate(out, "short", 1_500, seed=7, keep_names=True)
+    return out.getvalue(), truth
 
 
 @functools.cache

@@ -123,7 +123,8 @@ class TextSink(Sink):
         with io.StringIO() as page:
             console = Console(file=page, force_terminal=on_terminal, width=None if on_terminal else WIDE)
             console.print(table)
-            self.output.write(page.getvalue().encode())
+            lines = [line.rstrip() for line in page.getvalue().strip("\n").split("\n")]
+            self.output.write("\n".join([*lines, ""]).encode())
         rows, columns = len(shown), len(self._columns)
         if rows < self._rows or columns < len(self.schema):
             note = f"{rows} of {self._rows} rows, {columns} of {len(self.schema)} columns; all of it: --format csv -o FILE\n"

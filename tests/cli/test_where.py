@@ -1,0 +1,27 @@
+"""`wiretally where`: what is known of an address or a name, from the files on this machine."""
+
+import json
+
+from typer.testing import CliRunner
+from wiretally.cli import pipeline
+from wiretally.cli.main import app
+
+
+def test_addresses_and_names_together():
+    frame = pipeline.where(["8.8.8.8", "sa.api.intl.miui.com", "2001:4860:4860::8888"])
+    assert frame.height == 3
+    assert frame["country"].drop_nulls().len() >= 2
+    assert "Xiaomi" in frame["owner"].to_list()
+
+
+def test_one_alone_from_python():
+    assert pipeline.where("8.8.8.8").height == 1
+
+
+def test_the_command_says_what_it_rests_on():
+    shown = CliRunner().invoke(app, ["where", "8.8.8.8", "--format", "jsonl"])
+    assert shown.exit_code == 0
+    assert json.loads(shown.stdout)["country"] == "US"
+    table = CliRunner().invoke(app, ["where", "8.8.8.8"])
+    assert table.exit_code == 0
+    assert table.stderr.strip()

@@ -1,0 +1,1 @@
+"""Sessions, volume per session, and the comparison of modes."""

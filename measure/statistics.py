@@ -1,0 +1,206 @@
+"""Statistics of two modes over sessions, for all destinations at once.
+
+Theory: sessions are the replicates. Without an assumption about distributions:
+- p: permutation of the mode labels, difference of means, two-sided; exact while the arrangements can be enumerated,
+  else Monte Carlo with (1 + k) / (1 + n) (Phipson and Smyth 2010).
+- q: Benjamini and Hochberg (1995) over the destinations of one family.
+- difference: Hodges-Lehmann estimate (median of all pairwise differences), interval by the Mann-Whitney distribution
+  (Hollander and Wolfe, §4.3).
+- ratio of means, idle subtracted: BCa bootstrap over sessions (Efron 1987), with quantiles widened for small samples
+  (Hesterberg 2015, "expanded percentile": z replaced by sqrt(n / (n - 1)) t).
+
+Rules: arrays are float64[sessions, destinations]; the same resampling serves all destinations. A seed makes everything
+repeatable. What is not defined is NaN here and null outside.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations
+from math import comb, sqrt
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+Array = npt.NDArray[np.float64]
+
+MAX_EXACT = 200_000  # arrangements that are enumerated
+CHUNK = 20_000
+TIE = 1e-9  # differences closer than this share of the scale are the same: sums in another order
+
+
+class Interval(NamedTuple):
+    """float64[destinations] each."""
+
+    estimate: Array
+    low: Array
+    high: Array
+
+
+def permutation_p(a: Array, c: Array, resamples: int, seed: int) -> Array:
+    """Two-sided p of the difference of means; a: float64[n, d], c: float64[m, d]."""
+    n, m = len(a), len(c)
+    both = np.concatenate([a, c])
+    if n < 1 or m < 1:
+        return np.full(both.shape[1], np.nan)
+    total = both.sum(axis=0)
+    scale = np.abs(both).sum(axis=0) + 1e-300
+    observed = np.abs(c.mean(axis=0) - a.mean(axis=0))
+    exact = comb(n + m, m) <= MAX_EXACT
+    extreme = np.zeros(both.shape[1])
+    arranged = 0
+    for chosen in _arrangements(n + m, m, resamples, seed, exact=exact):
+        sums = chosen @ both
+        shift = np.abs(sums / m - (total - sums) / n)
+        extreme += (shift >= observed - TIE * scale).sum(axis=0)
+        arranged += len(chosen)
+    return extreme / arranged if exact else (extreme + 1) / (arranged + 1)
+
+
+def _arrangements(count: int, chosen: int, resamples: int, seed: int, *, exact: bool) -> list[Array]:
+    """Rows of 0 and 1: which sessions are given the second label."""
+    if exact:
+        places = np.array(list(combinations(range(count), chosen)))
+    else:
+        random = np.random.default_rng(seed)
+        places = random.permuted(np.tile(np.arange(count), (resamples, 1)), axis=1)[:, :chosen]
+    parts = []
+    for at in range(0, len(places), CHUNK):
+        part = places[at : at + CHUNK]
+        rows = np.zeros((len(part), count))
+        np.put_along_axis(rows, part, 1.0, axis=1)
+        parts.append(rows)
+    return parts
+
+
+def smallest_p(n: int, m: int) -> float:
+    """The smallest two-sided p that so many sessions can give."""
+    return min(1.0, (2 if n == m else 1) / comb(n + m, m))
+
+
+def false_discovery(p: Array) -> Array:
+    """Benjamini-Hochberg q; NaN stays NaN and does not count."""
+    q = np.full(p.shape, np.nan)
+    known = ~np.isnan(p)
+    if known.any():
+        q[known] = stats.false_discovery_control(p[known], method="bh")
+    return q
+
+
+def hodges_lehmann(a: Array, c: Array, alpha: float) -> Interval:
+    """Shift from a to c: the median of pairwise differences, and its distribution-free interval."""
+    n, m = len(a), len(c)
+    shifts = np.sort((c[:, None, :] - a[None, :, :]).reshape(n * m, -1), axis=0)
+    if not n * m:
+        nothing = np.full(a.shape[1], np.nan)
+        return Interval(nothing, nothing, nothing)
+    spread = stats.norm.ppf(1 - alpha / 2) * sqrt(n * m * (n + m + 1) / 12)
+    k = max(int(np.floor(n * m / 2 - spread)), 0)
+    return Interval(np.median(shifts, axis=0), shifts[k], shifts[n * m - 1 - k])
+
+
+class Bootstrap:
+    """Resampled means of each group of sessions, shared by all destinations."""
+
+    def __init__(self, groups: list[Array], resamples: int, seed: int) -> None:
+        """groups: float64[sessions, destinations] each."""
+        random = np.random.default_rng(seed)
+        self.groups = groups
+        self.means = []
+        for group in groups:
+            n = len(group)
+            if not n:
+                self.means.append(np.zeros((resamples, group.shape[1])))
+                continue
+            weights = random.multinomial(n, np.full(n, 1 / n), resamples) / n
+            self.means.append(weights @ group)
+
+    def mean(self, number: int, alpha: float) -> Interval:
+        """The mean of one group, with the expanded percentile interval."""
+        group, means = self.groups[number], self.means[number]
+        low, high = _expanded(alpha, len(group))
+        return Interval(group.mean(axis=0), np.quantile(means, low, axis=0), np.quantile(means, high, axis=0))
+
+    def ratio(self, alpha: float) -> Interval:
+        """(second - third) / (first - third) of the means: BCa; NaN where the denominator is not above zero."""
+        first, second, third = self.groups
+        estimate = _ratio(*(_mean(group) for group in self.groups))
+        resampled = _ratio(*self.means)
+        jackknife = []
+        for number, group in enumerate(self.groups):
+            means = [_mean(other) for other in self.groups]
+            for place in range(len(group)):
+                if len(group) > 1:
+                    left = (group.sum(axis=0) - group[place]) / (len(group) - 1)
+                    jackknife.append(_ratio(*(left if at == number else mean for at, mean in enumerate(means))))
+        low, high = _bca(estimate, resampled, np.array(jackknife), alpha, min(len(first), len(second)))
+        return Interval(estimate, np.maximum(low, 0), np.maximum(high, 0))
+
+
+def _mean(group: Array) -> Array:
+    """The mean over sessions; zero for a group without any."""
+    mean: Array = group.mean(axis=0) if len(group) else np.zeros(group.shape[1])
+    return mean
+
+
+def _ratio(first: Array, second: Array, third: Array) -> Array:
+    """Idle subtracted from both; uploads cannot be less than nothing."""
+    below = first - third
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(below > 0, np.maximum(second - third, 0) / np.where(below > 0, below, 1), np.nan)
+
+
+def _expanded(alpha: float, n: int) -> tuple[float, float]:
+    """Quantiles that a small sample needs for an interval of level 1 - alpha (Hesterberg 2015, §3.3)."""
+    if n < 2:
+        return 0.0, 1.0
+    z = sqrt(n / (n - 1)) * stats.t.ppf(1 - alpha / 2, n - 1)
+    return float(stats.norm.cdf(-z)), float(stats.norm.cdf(z))
+
+
+def _bca(estimate: Array, resampled: Array, jackknife: Array, alpha: float, n: int) -> tuple[Array, Array]:
+    """Bias-corrected and accelerated bounds for each destination; infinite upwards where the ratio often has none."""
+    size = len(estimate)
+    low, high = np.full(size, np.nan), np.full(size, np.nan)
+    tail, _ = _expanded(alpha, n)
+    z = stats.norm.ppf(tail) if tail > 0 else -8.0
+    for place in range(size):
+        if np.isnan(estimate[place]):
+            continue
+        values = np.sort(np.where(np.isnan(resampled[:, place]), np.inf, resampled[:, place]))
+        below = (values < estimate[place]).mean() + (values == estimate[place]).mean() / 2
+        bias = stats.norm.ppf(np.clip(below, 1 / (len(values) + 1), len(values) / (len(values) + 1)))
+        around = jackknife[:, place][~np.isnan(jackknife[:, place])] if len(jackknife) else np.zeros(0)
+        shifts = around.mean() - around if len(around) else np.zeros(1)
+        power = (shifts**2).sum() ** 1.5
+        acceleration = (shifts**3).sum() / (6 * power) if power > 0 else 0.0
+        bounds = []
+        for side in (z, -z):
+            moved = bias + side
+            below_one = 1 - acceleration * moved
+            bounds.append(stats.norm.cdf(bias + moved / below_one) if below_one > 0 else float(side > 0))
+        low[place] = values[min(int(bounds[0] * len(values)), len(values) - 1)]
+        high[place] = values[min(int(np.ceil(bounds[1] * len(values))), len(values) - 1)]
+    return low, high
+
+
+def needed(a: Array, c: Array, idle: float, margin: float, alpha: float, tests: int) -> int | None:
+    """Sessions per mode that would settle it at 80 % power, by the spread seen so far; None beyond a thousand.
+
+    Either the ratio is shown to be within the margin (two one-sided tests), or the difference to be there, whichever
+    takes fewer; and never so few that the permutation cannot reach alpha over all tests.
+    """
+    below, above = a.mean() - idle, c.mean() - idle
+    spread = a.var(ddof=1) + c.var(ddof=1)
+    if not below > 0 or not np.isfinite(spread):
+        return None
+    beta = stats.norm.ppf(0.8)
+    ratio, relative = above / below, spread / below**2
+    room = min(ratio - (1 - margin), 1 + margin - ratio)
+    wanted = [(stats.norm.ppf(1 - alpha) + beta) ** 2 * relative / room**2] if room > 0 else []
+    if ratio != 1:
+        wanted.append((stats.norm.ppf(1 - alpha / 2) + beta) ** 2 * relative / (ratio - 1) ** 2)
+    least = next(n for n in range(2, 100) if smallest_p(n, n) <= alpha / max(tests, 1))
+    count = max(int(np.ceil(min(wanted))), least) if wanted else None
+    return count if count is not None and count <= 1000 else None

@@ -138,7 +138,7 @@ def _period(result: dict[str, Any]) -> tuple[str, str]:
     """First and last instant of the sessions."""
     return (
         min((each["start"] for each in result["sessions"]), default=""),
-        max((each["end"] for each in result["sessions"]), default=""),
+        max((each["end"] or each["start"] for each in result["sessions"]), default=""),
     )
 
 
@@ -183,7 +183,7 @@ def _pair(strips: list[charts.Strip], per: str, name: str) -> dict[str, Markup] 
     """The same chart for a wide and for a narrow page."""
     from markupsafe import Markup
 
-    if not strips:
+    if not any(strip.values and max(strip.values) for strip in strips):
         return None
     return {
         "wide": Markup(charts.volume(strips, per, f"{name}-wide")),  # noqa: S704  (drawn here)
@@ -227,7 +227,9 @@ def _timeline(result: dict[str, Any], rows: list[Item]) -> dict[str, Any] | None
 
     bins, lanes = result["timeline"]["bins"], [(item["key"], called(item)) for item in rows]
     spans = [
-        charts.Span(visible(each["device"]), each["mode"], seconds(each["start"]), seconds(each["end"]))
+        charts.Span(
+            visible(each["device"]), each["mode"], seconds(each["start"]), seconds(each["end"] or each["start"])
+        )
         for each in result["sessions"]
     ]
     if not spans or not lanes or not bins:

@@ -50,7 +50,7 @@ MOST_ROWS = 20
 TONES = {"uploads": "bold red", "less": "yellow", "none": "green", "unknown": "dim"}
 MOST_PLACES = 3
 GAP = 2  # columns between columns: the box draws one of them
-LEAST_NAME, OWNER_WIDTH, PLACE_WIDTH = 20, 22, 16
+LEAST_NAME, OWNER_WIDTH, PLACE_WIDTH, NEEDED_WIDTH = 20, 22, 16, 32
 DESTINATIONS = "Destinations"
 
 
@@ -67,6 +67,7 @@ class Comparison:
         destinations = findings.rows(self.result)
         if destinations:
             yield self._table(DESTINATIONS, destinations[:MOST_ROWS], options.max_width)
+            yield from self._needed(destinations[:MOST_ROWS])
             if len(destinations) > MOST_ROWS:
                 left = counted(len(destinations) - MOST_ROWS, "more destination")
                 yield Text(f"… {left}: --format html or --format json has all of them\n", style="dim")
@@ -112,6 +113,19 @@ class Comparison:
             table.add_row(self._name(item, room, owner=name == DESTINATIONS and not wide), *row)
         return table
 
+    def _needed(self, items: list[Item]) -> Iterator[RenderableType]:
+        """How many sessions would settle what is inconclusive."""
+        needed = [
+            f"{shortened(called(item), NEEDED_WIDTH)} {item['needed_sessions']:,}"
+            for item in items
+            if item["needed_sessions"]
+        ]
+        if needed:
+            yield Text(
+                f"{VERDICTS['inconclusive'].symbol} sessions of each mode that would settle it, about: {', '.join(needed)}\n",
+                style="dim",
+            )
+
     def _name(self, item: Item, room: int, *, owner: bool) -> Text:
         if item is self.result["total"]:
             return Text("Total", style="bold")
@@ -151,7 +165,7 @@ class Comparison:
                 yield Padding(Text(f"SHA-256 {visible(row['sha256'])}", style="dim", overflow="fold"), (0, 0, 0, 2))
         if result["sessions"]:
             first = min(each["start"] for each in result["sessions"])
-            last = max(each["end"] for each in result["sessions"])
+            last = max(each["end"] or each["start"] for each in result["sessions"])
             yield _bullet(f"{findings.shares(result)}, {_clock(first)} to {_clock(last)} UTC")
         for database in result["basis"].get("databases", []):
             credit = ", ".join(visible(database[key]) for key in ("licence", "attribution") if database.get(key))

@@ -63,3 +63,8 @@ def test_losses_are_beside_the_verdict(make):
 
 def test_many_destinations_say_how_many_are_left_out(make):
     assert "220 more destinations" in shown(make("many"), 100)
+
+
+def test_what_would_settle_it_is_said(make):
+    page = shown(make("leaky", pairs=2, idle=0), 140)
+    assert "? sessions of each mode that would settle it, about: sa.api.intl.miui.com 14" in page

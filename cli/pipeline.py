@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     Paths = str | PathLike[str] | Sequence[str | PathLike[str]]
 
-TICK_PACKETS = 1_000_000
+TICK_PACKETS = 250_000  # rarer ticks cost memory, more frequent ones time
 COMPARED = ("flows", "exchanges", "capture")
 DISSECTED = frozenset({"flows", "exchanges", "tls", "dns", "http"})
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -58,6 +59,8 @@ def _use_cache() -> bool:
 
 if not _use_cache():
     FLAGS["cache"] = False
+# Records that begin with the same fields may stand for one another: rows share the columns of their flow's ends.
+warnings.filterwarnings("ignore", category=numba.NumbaExperimentalFeatureWarning)
 
 
 def kernel(function: Function) -> Function:

@@ -19,6 +19,8 @@ import numpy.typing as npt
 from ..core.errors import InputError
 from . import intern, packet_pass
 from .frames import Frames
+from .messages import quic_hello
+from .quic.hellos import HelloFromInitials
 from .rows import Rows
 from .state import (
     ACTIVE,
@@ -32,7 +34,10 @@ from .state import (
     LINGER,
     MAX_FLOWS,
     NETWORKS,
+    QUIC_SKIPPED,
     SEEN,
+    TLS_ROWS,
+    TLS_SHEET,
     new_state,
 )
 
@@ -83,6 +88,7 @@ class Dissector:
             octets = np.frombuffer(name, np.uint8)
             self._state["outer"][place] = intern.number_of(self._states, octets)
         self._rows = Rows()
+        self._initials = HelloFromInitials()
         self._interfaces = np.zeros((4, INTERFACE_COUNTERS), np.int64)
         self._frames = Frames(self.options.tables)
 
@@ -104,10 +110,28 @@ class Dissector:
         at = 0
         while True:
             at, reason = packet_pass.run(self._states, batch.buffer, self._interfaces, batch.packets, at)
-            self._state["cursor"][DATAGRAMS] = 0
+            self._open_initials(batch)
             if reason == packet_pass.ALL_TAKEN:
                 return
             self._rows.take(self._state, self.options.tables)
+
+    def _open_initials(self, batch: PacketBatch) -> None:
+        """QUIC Initials of the stretch just taken: their hellos become rows and names."""
+        cursor = self._state["cursor"]
+        count = int(cursor[DATAGRAMS])
+        if not count:
+            return
+        datagrams = self._state["datagrams"][:count].copy()
+        cursor[DATAGRAMS] = 0
+        for number, (flow, at, end) in enumerate(zip(*(datagrams[name].tolist() for name in ("flow_id", "at", "end")),
+                                                     strict=True)):  # fmt: skip
+            found = self._initials.take(flow, batch.buffer[at:end].tobytes())
+            if found is not None:
+                hello, packets, version = found
+                if cursor[TLS_ROWS] >= TLS_SHEET:
+                    self._rows.take(self._state, self.options.tables)
+                quic_hello(self._states, datagrams, number, np.frombuffer(hello, np.uint8).copy(), packets, version)
+        self._state["counters"][QUIC_SKIPPED] = self._initials.given_up
 
     def tick(self, *, end: bool = False) -> dict[str, pl.DataFrame]:
         """What is new since the last tick, as one frame per table asked for; at the `end` everything that is left."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..core.jit import inline
+from ..core.jit import inline, kernel
 from ..core.status import OK
 from ..core.wire import Bytes, be24, u8
 from .dns.message import KIND_ADDRESS, parse_dns
@@ -24,6 +24,7 @@ from .state import (
     OUTER_NAMES,
     TLS_MALFORMED,
     TLS_ROWS,
+    Array,
     State,
 )
 from .tls.client_hello import parse_client_hello
@@ -32,7 +33,7 @@ from .tls.server_hello import parse_server_hello
 CLIENT_HELLO, SERVER_HELLO = 1, 2  # RFC 8446 §4
 ECH_OUTER = 2
 HANDSHAKE_HEADER = 4
-LETTER_TCP, LETTER_DTLS = 0x74, 0x64  # "t", "d": JA4 specification
+LETTER_TCP, LETTER_QUIC = 0x74, 0x71  # "t", "q": JA4 specification
 SERVER_VERSION, SERVER_CIPHER, SERVER_RETRY = 0, 1, 2  # places in what parse_server_hello fills
 
 
@@ -100,6 +101,24 @@ def client_hello(state: State, b: Bytes, place: int, way: int, at: int, end: int
         c["sni"] = hello["sni"]
     if c["hello_ns"] == 0:
         c["hello_ns"] = now
+
+
+@kernel
+def quic_hello(states: Array, datagrams: Array, number: int, b: Bytes, packets: int, version: int) -> None:
+    """A ClientHello that Python took out of Initials; datagrams[number] is where it became whole."""
+    state = states[0]
+    d = datagrams[number]
+    place, way = d["slot"], d["way"]
+    c = state["cold"][place]
+    if c["flow_id"] != d["flow_id"] or c["shape"] != 0:
+        return
+    began = c["hello_ns"]
+    c["pieces"][way] = packets
+    rows = state["cursor"][TLS_ROWS]
+    client_hello(state, b, place, way, 0, b.size, d["time"], LETTER_QUIC)
+    if state["cursor"][TLS_ROWS] > rows:
+        state["tls"][rows]["quic_version"] = version
+    c["hello_ns"] = began
 
 
 @inline

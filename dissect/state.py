@@ -96,7 +96,7 @@ COLD = np.dtype(
         ("tls_version", np.int32), ("cipher", np.int32),
         ("sni", np.int32), ("shape", np.int32), ("host", np.int32), ("dns_name", np.int32),
         ("mac", np.uint64), ("has_mac", np.uint8), ("tunnel", np.uint8),
-        ("quic_version", np.int64), ("quic_name", np.uint8),
+        ("quic_version", np.int64), ("initials", np.uint8),
     ],
     align=True,
 )  # fmt: skip

@@ -30,6 +30,8 @@ PORT_DNS, PORT_DHCP_SERVER, PORT_DHCP_CLIENT, PORT_NTP, PORT_DOQ = 53, 67, 68, 1
 PORT_SSDP, PORT_MDNS, PORT_LLMNR = 1900, 5353, 5355
 DNS_HEADER = 12  # RFC 1035 §4.1.1
 QUIC_LONG, QUIC_FIXED = 0x80, 0x40  # RFC 9000 §17.2
+QUIC_V2 = 0x6B3343CF
+MAX_INITIALS = 16  # of one flow that are opened in search of its hello
 QUIC_LEAST = 22  # flags, version, two lengths, and the sample of header protection (RFC 9001 §5.4.2)
 
 
@@ -56,14 +58,16 @@ def service_of(ports: int) -> int:
 
 @inline
 def is_quic_version(version: int) -> bool:
-    """Versions 1 (RFC 9000 §15), 2 (RFC 9369 §3.1) and the drafts 22 to 34."""
-    return version in (1, 0x6B3343CF) or 0xFF000016 <= version <= 0xFF000022
+    """Versions 1 (RFC 9000 §15), 2 (RFC 9369 §3.1), the drafts 22 to 34, and Facebook's number for 27."""
+    return version in (1, 0x6B3343CF, 0xFACEB002) or 0xFF000016 <= version <= 0xFF000022
 
 
 @inline
 def udp_datagram(state: State, b: Bytes, place: int, way: int, h: Record, now: int) -> None:
     """Names and messages in one datagram."""
-    f = state["flows"][place]
+    f, c = state["flows"][place], state["cold"][place]
+    if c["quic_version"] != 0 and c["rtt_remote_ns"] == 0 and way != c["syn_way"]:
+        c["rtt_remote_ns"] = max(now - c["syn_ns"], 0) + 1  # first client Initial to first answer
     at, length = h["data_at"], h["data_bytes"]
     end = min(at + length, h["present"])
     if f["counts"][0, 0] + f["counts"][1, 0] == 1:
@@ -88,10 +92,14 @@ def _quic_long(state: State, b: Bytes, place: int, way: int, at: int, end: int, 
         if c["quic_version"] == 0:
             c["quic_version"] = version
             c["client"] = way + 1
+            c["syn_way"] = way
+            c["syn_ns"] = now
             c["hello_ns"] = now
             if f["service"] != SERVICE_DOQ:
                 f["service"] = SERVICE_QUIC
-        if way == c["client"] - 1 and c["shape"] == 0:
+        initial = (u8(b, at) >> 4) & 3 == (1 if version == QUIC_V2 else 0)  # RFC 9000 §17.2, RFC 9369 §3.2
+        if initial and c["shape"] == 0 and c["initials"] < MAX_INITIALS:
+            c["initials"] += 1
             row = state["datagrams"][state["cursor"][DATAGRAMS]]
             row["slot"], row["flow_id"], row["at"], row["end"] = place, c["flow_id"], at, end
             row["way"], row["time"] = way, now

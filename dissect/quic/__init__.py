@@ -1,0 +1,1 @@
+"""QUIC: the ClientHello inside Initial packets."""

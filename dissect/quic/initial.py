@@ -1,0 +1,188 @@
+"""Opening QUIC Initial packets: their keys follow from the client's first connection ID, so anybody on the path can.
+
+Theory: RFC 9001 §5.2 derives the Initial secrets from the Destination Connection ID of the client's first Initial and a
+salt that names the version; §5.4 hides flags and packet number, §5.3 seals the payload with AES-128-GCM. Version 2
+(RFC 9369 §3.3) has other salts, labels and type numbers.
+
+Rules: only the client's direction is opened. What does not open gives nothing: a packet of the server, another version,
+damage. HMAC comes from the standard library, ciphers from `cryptography`.
+"""
+
+from __future__ import annotations
+
+import hmac
+from typing import NamedTuple
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers import Cipher, modes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+
+VERSION_1, VERSION_2 = 0x00000001, 0x6B3343CF  # RFC 9000 §15, RFC 9369 §3.1
+SALT_1 = bytes.fromhex("38762cf7f55934b34d179ae6a4c80cadccbb7f0a")  # RFC 9001 §5.2; also drafts 33 and 34
+SALT_2 = bytes.fromhex("0dede3def700a6db819381be6e269dcbf9bd2ed9")  # RFC 9369 §3.3.1
+SALT_29 = bytes.fromhex("afbfec289993d24c9e9786f19c6111e04390a899")  # draft-ietf-quic-tls-29 to -32 §5.2
+SALT_23 = bytes.fromhex("c3eef712c72ebb5a11a7d2432bb46365bef9f502")  # draft-ietf-quic-tls-23 to -28 §5.2
+DRAFT = 0xFF000000  # RFC 9000 §15, in drafts: 0xff000000 and the draft's number
+MVFST_27 = 0xFACEB002  # Facebook's number for draft 27
+
+LONG, FIXED = 0x80, 0x40  # RFC 9000 §17.2
+INITIAL, ZERO_RTT, HANDSHAKE, RETRY = 0, 1, 2, 3  # §17.2, in version 1
+MAX_CONNECTION_ID = 20  # §17.2
+SAMPLE, SAMPLE_OFFSET, TAG = 16, 4, 16  # RFC 9001 §5.4.2, §5.3
+PADDING, PING, ACK, ACK_ECN, CRYPTO, CLOSE, CLOSE_APP = 0x00, 0x01, 0x02, 0x03, 0x06, 0x1C, 0x1D  # RFC 9000 §19
+
+
+class Packet(NamedTuple):
+    """A long-header packet inside a datagram: places in the datagram, `kind` numbered as in version 1."""
+
+    kind: int
+    version: int
+    dcid: bytes
+    start: int
+    number_at: int
+    end: int
+
+
+class Keys(NamedTuple):
+    """What opens the client's Initials of one connection."""
+
+    header: Cipher[modes.ECB]
+    seal: AESGCM
+    iv: int
+
+
+def salt_of(version: int) -> bytes | None:
+    """The salt of a version, or None for one that is not known."""
+    if version == VERSION_1:
+        return SALT_1
+    if version == VERSION_2:
+        return SALT_2
+    if version == MVFST_27:
+        return SALT_23
+    draft = version - DRAFT
+    if draft in (33, 34):
+        return SALT_1
+    if 29 <= draft <= 32:
+        return SALT_29
+    return SALT_23 if 23 <= draft <= 28 else None
+
+
+def _label(secret: bytes, label: str, length: int) -> bytes:
+    """HKDF-Expand-Label with an empty context, for at most one block of output (RFC 8446 §7.1, RFC 5869 §2.3)."""
+    name = b"tls13 " + label.encode("ascii")
+    info = length.to_bytes(2, "big") + bytes([len(name)]) + name + b"\x00\x01"
+    return hmac.digest(secret, info, "sha256")[:length]
+
+
+def client_keys(version: int, dcid: bytes) -> Keys | None:
+    """The client's Initial keys; None for an unknown version."""
+    salt = salt_of(version)
+    if salt is None:
+        return None
+    prefix = "quicv2" if version == VERSION_2 else "quic"
+    secret = _label(hmac.digest(salt, dcid, "sha256"), "client in", 32)
+    key, iv, hp = (_label(secret, f"{prefix} {name}", size) for name, size in (("key", 16), ("iv", 12), ("hp", 16)))
+    return Keys(Cipher(AES(hp), modes.ECB()), AESGCM(key), int.from_bytes(iv, "big"))  # noqa: S305  (RFC 9001 §5.4.3)
+
+
+def varint(data: bytes, at: int) -> tuple[int, int]:
+    """RFC 9000 §16: `(value, where it ends)`. Raises IndexError past the end."""
+    size = 1 << (data[at] >> 6)
+    if at + size > len(data):
+        raise IndexError
+    return int.from_bytes(data[at : at + size], "big") & ((1 << (8 * size - 2)) - 1), at + size
+
+
+def packets(datagram: bytes) -> list[Packet]:
+    """The long-header packets of a datagram (coalesced: RFC 9000 §12.2), as far as their headers can be read."""
+    found: list[Packet] = []
+    at = 0
+    try:
+        while at < len(datagram) and datagram[at] & LONG and datagram[at] & FIXED:
+            packet = _long_header(datagram, at)
+            if packet is None:
+                break
+            found.append(packet)
+            at = packet.end
+    except IndexError:
+        pass  # the rest is no packet: what came before stands
+    return found
+
+
+def _long_header(data: bytes, start: int) -> Packet | None:
+    """RFC 9000 §17.2; None for Retry and Version Negotiation, behind which nothing follows."""
+    version = int.from_bytes(data[start + 1 : start + 5], "big")
+    kind = (data[start] >> 4) & 3
+    if version == VERSION_2:  # RFC 9369 §3.2: the types are shifted by one
+        kind = (kind - 1) & 3
+    if version == 0 or kind == RETRY:
+        return None
+    at = start + 5
+    size = data[at]
+    dcid = data[at + 1 : at + 1 + size]
+    at += 1 + size
+    at += 1 + data[at]
+    if size > MAX_CONNECTION_ID:
+        return None
+    if kind == INITIAL:
+        token, at = varint(data, at)
+        at += token
+    length, at = varint(data, at)
+    if length < SAMPLE_OFFSET + SAMPLE or at + length > len(data):
+        return None
+    return Packet(kind, version, dcid, start, at, at + length)
+
+
+def opened(datagram: bytes, packet: Packet, keys: Keys) -> bytes | None:
+    """The frames of an Initial, or None if these keys do not open it (RFC 9001 §5.3, §5.4)."""
+    sample = datagram[packet.number_at + SAMPLE_OFFSET : packet.number_at + SAMPLE_OFFSET + SAMPLE]
+    mask = keys.header.encryptor().update(sample)
+    first = datagram[packet.start] ^ (mask[0] & 0x0F)
+    size = (first & 3) + 1
+    number = int.from_bytes(datagram[packet.number_at : packet.number_at + size], "big") ^ int.from_bytes(
+        mask[1 : 1 + size], "big"
+    )
+    behind = packet.number_at + size
+    header = bytes([first]) + datagram[packet.start + 1 : packet.number_at] + number.to_bytes(size, "big")
+    try:
+        return keys.seal.decrypt((keys.iv ^ number).to_bytes(12, "big"), datagram[behind : packet.end], header)
+    except InvalidTag:
+        return None
+
+
+def crypto_frames(frames: bytes) -> list[tuple[int, bytes]]:
+    """(offset, data) of the CRYPTO frames of an Initial (RFC 9000 §19.6); stops at what may not be there (§12.4)."""
+    found: list[tuple[int, bytes]] = []
+    at = 0
+    try:
+        while at < len(frames):
+            kind = frames[at]
+            at += 1
+            if kind in (PADDING, PING):
+                continue
+            if kind == CRYPTO:
+                offset, at = varint(frames, at)
+                length, at = varint(frames, at)
+                if at + length > len(frames):
+                    break
+                found.append((offset, frames[at : at + length]))
+                at += length
+            elif kind in (ACK, ACK_ECN):
+                at = _after_ack(frames, at, ecn=kind == ACK_ECN)
+            else:
+                break
+    except IndexError:
+        pass  # cut inside a frame: what came before stands
+    return found
+
+
+def _after_ack(frames: bytes, at: int, *, ecn: bool) -> int:
+    """Where an ACK frame ends (RFC 9000 §19.3)."""
+    _, at = varint(frames, at)
+    _, at = varint(frames, at)
+    ranges, at = varint(frames, at)
+    _, at = varint(frames, at)
+    for _ in range(2 * ranges + (3 if ecn else 0)):
+        _, at = varint(frames, at)
+    return at

@@ -1,0 +1,102 @@
+"""Addresses as bytes, and which of them have a place at all.
+
+Theory: text comes in, one array per family goes out, so that everything after works on columns. Addresses that are
+private, reserved or local to a link mean something else in every network: no database can place them.
+
+Rules: text that is no address is left out, never raised: it is traffic, or a word that somebody typed.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy.typing as npt
+
+SPECIAL_IPV4 = (  # IANA IPv4 Special-Purpose Address Registry, what it lists as not globally reachable
+    (0x00000000, 8),  # 0.0.0.0/8, RFC 791 §3.2
+    (0x0A000000, 8),  # 10.0.0.0/8, RFC 1918 §3
+    (0x64400000, 10),  # 100.64.0.0/10, RFC 6598 §7
+    (0x7F000000, 8),  # 127.0.0.0/8, RFC 1122 §3.2.1.3
+    (0xA9FE0000, 16),  # 169.254.0.0/16, RFC 3927 §2.1
+    (0xAC100000, 12),  # 172.16.0.0/12, RFC 1918 §3
+    (0xC0000000, 24),  # 192.0.0.0/24, RFC 6890 §2.1
+    (0xC0000200, 24),  # 192.0.2.0/24, RFC 5737 §3
+    (0xC0A80000, 16),  # 192.168.0.0/16, RFC 1918 §3
+    (0xC6120000, 15),  # 198.18.0.0/15, RFC 2544 §C.2.2
+    (0xC6336400, 24),  # 198.51.100.0/24, RFC 5737 §3
+    (0xCB007100, 24),  # 203.0.113.0/24, RFC 5737 §3
+    (0xE0000000, 3),  # 224.0.0.0/3: multicast, RFC 1112 §4, and reserved to 255.255.255.255
+)
+GLOBAL_IPV6 = (  # (first 64 bits, prefix length)
+    (0x2000 << 48, 3),  # 2000::/3, global unicast: RFC 4291 §2.4
+    (0x0064_FF9B << 32, 64),  # 64:ff9b::/96, an IPv4 address behind NAT64: RFC 6052 §2.1
+)
+SPECIAL_IPV6 = (
+    (0x2001_0002 << 32, 48),  # 2001:2::/48, RFC 5180 §8
+    (0x2001_0DB8 << 32, 32),  # 2001:db8::/32, RFC 3849 §2
+    (0x3FFF << 48, 20),  # 3fff::/20, RFC 9637 §3
+)
+
+
+class Packed(NamedTuple):
+    """Addresses of one family: `octets` uint8[n, 4 or 16] in network order; `rows` int64[n]: where they stood."""
+
+    octets: npt.NDArray[np.uint8]
+    rows: npt.NDArray[np.int64]
+
+
+def pack(texts: Sequence[str]) -> tuple[Packed, Packed]:
+    """IPv4 and IPv6 addresses among `texts`; what is no address is in neither."""
+    ipv6 = [":" in text for text in texts]
+    rows = np.arange(len(texts), dtype=np.int64)
+    of_ipv6 = np.array(ipv6, np.bool_)
+    return (
+        _packed([text for text, six in zip(texts, ipv6, strict=True) if not six], rows[~of_ipv6], socket.AF_INET, 4),
+        _packed([text for text, six in zip(texts, ipv6, strict=True) if six], rows[of_ipv6], socket.AF_INET6, 16),
+    )
+
+
+def _packed(texts: list[str], rows: npt.NDArray[np.int64], family: int, width: int) -> Packed:
+    try:
+        octets = b"".join([socket.inet_pton(family, text) for text in texts])
+    except (OSError, ValueError):  # ValueError: a zero byte in the text
+        good = np.array([_is_address(text, family) for text in texts], np.bool_)
+        texts, rows = [text for text, each in zip(texts, good, strict=True) if each], rows[good]
+        octets = b"".join([socket.inet_pton(family, text) for text in texts])
+    return Packed(np.frombuffer(octets, np.uint8).reshape(-1, width), rows)
+
+
+def _is_address(text: str, family: int) -> bool:
+    try:
+        socket.inet_pton(family, text)
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def placeable(packed: Packed) -> Packed:
+    """Those of one family that are unicast and global."""
+    if packed.octets.shape[1] == 4:
+        words = packed.octets.view(">u4").reshape(-1).astype(np.uint32)
+        good = ~_within(words, SPECIAL_IPV4, 32)
+    else:
+        halves = packed.octets.view(">u8").reshape(-1, 2).astype(np.uint64)
+        mapped = (halves[:, 0] == 0) & (halves[:, 1] >> np.uint64(32) == 0xFFFF)  # RFC 4291 §2.5.5.2
+        good = (_within(halves[:, 0], GLOBAL_IPV6, 64) | mapped) & ~_within(halves[:, 0], SPECIAL_IPV6, 64)
+    return Packed(packed.octets[good], packed.rows[good])
+
+
+def _within(
+    words: npt.NDArray[np.uint32] | npt.NDArray[np.uint64], networks: Sequence[tuple[int, int]], bits: int
+) -> npt.NDArray[np.bool_]:
+    found = np.zeros(len(words), np.bool_)
+    for network, length in networks:
+        shift = words.dtype.type(bits - length)
+        found |= words >> shift == network >> int(shift)
+    return found

@@ -1,0 +1,151 @@
+"""Whose host a name is, what it belongs to, and what it is for.
+
+Theory: the catalogue is lists of domains in `data/catalogue/`, each row with its source. A row covers one name
+(`exact`) or a domain with all below it (`suffix`). An exact row has the first word, then the longest suffix; the
+project's own list comes before third-party-web for the same domain. A name that no row covers still has a registrable
+domain, by the Public Suffix List: that stands for an owner whom nobody here knows.
+
+Rules: names come from the network: any text is answered, nothing is looked up anywhere but here.
+"""
+
+from __future__ import annotations
+
+import csv
+import ipaddress
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..core.errors import DatabaseError
+from .databases import BUNDLED, sha256
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+COLUMNS = ("owner", "domain", "match", "product", "category", "country", "source", "licence", "date")
+MAX_NAME = 4 * 253  # RFC 1035 §2.3.4 allows 253 characters of text; each may be written as \DDD
+CATALOGUE, THIRD_PARTY_WEB, DOMAIN = "catalogue", "third-party-web", "domain"
+
+
+class List(NamedTuple):
+    """A file of the catalogue; `word` is what `attribution_source` says of its rows."""
+
+    word: str
+    name: str
+    path: Path
+    licence: str
+    attribution: str
+
+
+LISTS = (  # the first word first
+    List(CATALOGUE, "wiretally catalogue", BUNDLED / "catalogue" / "vendors.csv", "Apache-2.0",
+         "compiled from the sources that each row names"),
+    List(THIRD_PARTY_WEB, "third-party-web", BUNDLED / "catalogue" / "third-party-web.csv", "MIT",
+         "Copyright (c) 2019 Patrick Hulce"),
+)  # fmt: skip
+
+
+class Attribution(NamedTuple):
+    """Who, what, what for, and by whose word: `catalogue`, `third-party-web`, `domain`; all None where unknown."""
+
+    owner: str | None
+    product: str | None
+    category: str | None
+    source: str | None
+    evidence: str | None = None  # the row's own source, with its date
+
+
+UNKNOWN = Attribution(None, None, None, None)
+
+
+class Catalogue:
+    """Rows by domain; `DatabaseError` where a file cannot be read."""
+
+    def __init__(self, lists: Sequence[List] = LISTS) -> None:
+        self.lists = lists
+        self._exact: dict[str, Attribution] = {}
+        self._suffix: dict[str, Attribution] = {}
+        self._dates: dict[str, str] = {}
+        for each in lists:
+            self._load(each)
+
+    def _load(self, each: List) -> None:
+        try:
+            with each.path.open(newline="", encoding="utf-8") as file:
+                rows = csv.DictReader(file)
+                if tuple(rows.fieldnames or ()) != COLUMNS:
+                    raise DatabaseError(f"{each.path}: line 1: expected the columns {','.join(COLUMNS)}")
+                for row in rows:
+                    self._add(row, each, rows.line_num)
+        except (OSError, UnicodeDecodeError, csv.Error) as error:
+            raise DatabaseError(f"{each.path}: cannot be read: install the package anew ({error})") from error
+
+    def _add(self, row: dict[str, str], each: List, line: int) -> None:
+        table = {"exact": self._exact, "suffix": self._suffix}.get(row["match"])
+        if table is None or not row["domain"] or not row["owner"]:
+            raise DatabaseError(f"{each.path}: line {line}: a row needs owner, domain and a match: exact or suffix")
+        evidence = f"{row['source']}, {row['date']}"
+        found = Attribution(row["owner"], row["product"] or None, row["category"] or None, each.word, evidence)
+        table.setdefault(row["domain"], found)
+        self._dates[each.word] = max(self._dates.get(each.word, ""), row["date"])
+
+    def find(self, name: str) -> Attribution:
+        """What is known of a host's name; `UNKNOWN` for addresses, empty and impossible names."""
+        host = bare(name)
+        if not host or len(host) > MAX_NAME or is_address(host):
+            return UNKNOWN
+        found = self._exact.get(host)
+        tail = host
+        while found is None:
+            found = self._suffix.get(tail)
+            _, dot, tail = tail.partition(".")
+            if not dot:
+                break
+        return found or self._by_domain(host)
+
+    def _by_domain(self, host: str) -> Attribution:
+        domain = self.registrable(host)
+        return UNKNOWN if domain is None else Attribution(domain, None, None, DOMAIN, "Public Suffix List")
+
+    def registrable(self, host: str) -> str | None:
+        """The domain that somebody registered: one label below a public suffix of ICANN's; None for a suffix."""
+        found: str | None = self._suffixes.privatesuffix(host)
+        return found
+
+    @cached_property
+    def _suffixes(self):  # type: ignore[no-untyped-def]  # noqa: ANN202  (the library has no types)
+        from publicsuffixlist import PublicSuffixList
+
+        return PublicSuffixList(only_icann=True)
+
+    def info(self) -> list[dict[str, str | None]]:
+        """The files as `Database.info` gives them; the date is that of the newest row."""
+        return [
+            {
+                "name": each.name, "kind": "catalogue", "path": str(each.path), "type": "csv",
+                "build_date": self._dates.get(each.word), "licence": each.licence, "attribution": each.attribution,
+                "sha256": sha256(each.path),
+            }
+            for each in self.lists
+        ]  # fmt: skip
+
+
+def bare(name: str) -> str:
+    """A host in lower case without a final dot, brackets or a port: RFC 3986 §3.2.2, §3.2.3."""
+    host = name.lower()
+    if host.startswith("["):
+        host = host[1:].partition("]")[0]
+    elif host.count(":") == 1:
+        host = host.partition(":")[0]
+    return host.rstrip(".")
+
+
+def is_address(host: str) -> bool:
+    """Whether a host is an IP address."""
+    if not host or not (host[-1].isdigit() or ":" in host):
+        return False  # a word with dots that ends in a letter is a name
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

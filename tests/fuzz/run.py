@@ -21,6 +21,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 LIMIT_SECONDS = 20.0
+STARTING_SECONDS = 300.0  # a worker's first case may compile every kernel
 LIMIT_BYTES = 3 << 30  # of address space beyond what the worker starts with
 GROWTH_KIB = 700 << 10  # of resident memory, over all cases of a worker
 CASES_PER_WORKER = 3_000
@@ -83,7 +84,7 @@ class Worker:
         assert self.process.stdout
         ready, _, _ = select.select([self.process.stdout], [], [], limit)
         if not ready:
-            return None if time.monotonic() - self.since < LIMIT_SECONDS + 40 * (self.cases == 0) else "hang"
+            return None if time.monotonic() - self.since < LIMIT_SECONDS + STARTING_SECONDS * (self.cases == 0) else "hang"
         line = self.process.stdout.readline().decode(errors="replace").strip()
         return line or f"crash: exit {self.process.wait()}"
 

@@ -23,6 +23,9 @@ def find(paths: list[Path]) -> str | None:
         return None if text and text.isprintable() else f"an error of more than one line\n{text!r}"
     except MemoryError:
         return "out of memory\n" + traceback.format_exc()
+    except AssertionError as error:
+        text = str(error)
+        return f"{text.partition(':')[0].splitlines()[0]}\n{text}\n{traceback.format_exc()}"
     except Exception as error:  # noqa: BLE001  (whatever it is, it is what we look for)
         where = traceback.extract_tb(error.__traceback__)[-1]
         return f"{type(error).__name__} at {where.filename.rpartition('/')[2]}:{where.name}\n{traceback.format_exc()}"

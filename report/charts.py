@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from .svg import COLOURS, INK, MUTED, RULE, drawn
-from .words import DASH, IDLE, REFERENCE, TESTED, counted, interval, shortened, size, visible
+from .words import DASH, counted, interval, shortened, size, visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,14 +22,15 @@ if TYPE_CHECKING:
 WIDE, NARROW = 680, 340  # CSS pixels
 ROW, AXIS = 58, 46  # height of a mode's row and of the axis below, in CSS pixels
 LANE, STRIP = 46, 20  # height of a destination's lane and of a device's strip of sessions
-LETTERS = {IDLE: DASH}  # in a session's block; of other modes the first letter: incognito has the I
+LETTERS = {"idle": DASH}  # in a session's block; of other modes the first letter: incognito has the I
 SPREAD = (0.0, 0.13, -0.13, 0.06, -0.06)  # dots of nearly the same value, one above another
 
 
 class Strip(NamedTuple):
-    """One mode's sessions: `values` in bytes, with the mean and the ends of its interval."""
+    """One mode's sessions: `values` in bytes, with the mean and the ends of its interval; `role` names its colour."""
 
     mode: str
+    role: str
     values: list[float]
     mean: float
     low: float | None
@@ -41,22 +42,24 @@ class Span(NamedTuple):
 
     device: str
     mode: str
+    role: str
     start: float
     end: float
 
 
 class Upload(NamedTuple):
-    """What went to one lane in one bin of time."""
+    """What went to one lane in one bin of time, from `time` on for `length` seconds."""
 
     lane: str
     device: str
     time: float
+    length: float
     amount: float
 
 
-def colour(mode: str) -> str:
-    """The stand-in colour of a mode."""
-    return COLOURS.get(f"--{mode}", COLOURS["--other"])
+def colour(role: str) -> str:
+    """The stand-in colour of a mode's role: normal, incognito, idle, other."""
+    return COLOURS[f"--{role}"]
 
 
 def tick(amount: float) -> str:
@@ -65,20 +68,20 @@ def tick(amount: float) -> str:
     return f"{float(number):g} {unit}" if amount else "0"
 
 
-def described(strips: Sequence[Strip], per: str) -> str:
+def described(strips: Sequence[Strip], per: str, level: str) -> str:
     """A chart of strips in words."""
     told = []
     for strip in strips:
         ends = {"ci_low": strip.low, "ci_high": strip.high}
-        between = f", 95 % interval {size(strip.low)} to {size(strip.high)}" if interval(ends) else ""
+        between = f", {level} {size(strip.low)} to {size(strip.high)}" if interval(ends) else ""
         told.append(
             f"{visible(strip.mode)}: mean {size(strip.mean)} per {per}{between}, {counted(len(strip.values), 'session')}"
         )
     return "; ".join(told)
 
 
-def volume(strips: Sequence[Strip], per: str, name: str, width: int = WIDE) -> str:
-    """Uploads per session: a row per mode with a dot per session, the mean and its interval."""
+def volume(strips: Sequence[Strip], per: str, level: str, name: str, width: int = WIDE) -> str:
+    """Uploads per session: a row per mode with a dot per session, the mean and its interval of a `level`."""
 
     def draw(figure: Figure) -> None:
         axes = _axes(figure, width, height, AXIS)
@@ -95,7 +98,7 @@ def volume(strips: Sequence[Strip], per: str, name: str, width: int = WIDE) -> s
     from matplotlib.ticker import MaxNLocator
 
     height = ROW * len(strips) + AXIS
-    return drawn(width, height, name, described(strips, per), draw)
+    return drawn(width, height, name, described(strips, per, level), draw)
 
 
 def _axes(figure: Figure, width: float, height: float, below: float) -> Axes:
@@ -108,8 +111,8 @@ def _axes(figure: Figure, width: float, height: float, below: float) -> Axes:
 
 def _strip(axes: Axes, row: int, strip: Strip) -> None:
     """The name above, the dots below, the interval as a bar behind the dots and the mean as a stroke through it."""
-    tone, line = colour(strip.mode), row + 0.16
-    axes.text(0, row - 0.27, strip.mode.capitalize(), fontsize=12, fontweight="bold", color=tone, va="center",
+    tone, line = colour(strip.role), row + 0.16
+    axes.text(0, row - 0.27, visible(strip.mode).capitalize(), fontsize=12, fontweight="bold", color=tone, va="center",
               transform=axes.get_yaxis_transform())  # fmt: skip
     if strip.low is not None and strip.high is not None:
         axes.barh(line, strip.high - strip.low, 0.44, strip.low, color=tone, alpha=0.2, linewidth=0)
@@ -177,29 +180,37 @@ def _sessions(axes: Axes, spans: Sequence[Span], clock: Clock, top: float, botto
     """A block per session, its mode's letter in it, and its shade down through the lanes."""
     for span in spans:
         left, right = clock.place(span.start), clock.place(span.end)
-        axes.fill_between([left, right], top + 3, top + STRIP - 4, color=colour(span.mode), linewidth=0)
-        axes.fill_between([left, right], top + STRIP - 4, bottom, color=colour(span.mode), alpha=0.07, linewidth=0)
+        axes.fill_between([left, right], top + 3, top + STRIP - 4, color=colour(span.role), linewidth=0)
+        axes.fill_between([left, right], top + STRIP - 4, bottom, color=colour(span.role), alpha=0.07, linewidth=0)
         if right - left > 0.02:
-            axes.text((left + right) / 2, top + STRIP / 2, LETTERS.get(span.mode, span.mode[:1].upper()), fontsize=9, fontweight="bold",
+            axes.text((left + right) / 2, top + STRIP / 2, LETTERS.get(span.role, visible(span.mode)[:1].upper()), fontsize=9, fontweight="bold",
                       color=COLOURS["--paper"], ha="center", va="center")  # fmt: skip
 
 
 def _strokes(
     uploads: Sequence[Upload], spans: Sequence[Span], clock: Clock, number: int
 ) -> dict[str, list[tuple[float, float]]]:
-    """By mode, places and bytes: uploads that fall into the same one of `number` columns are one stroke."""
+    """By role, places and bytes: uploads that fall into the same one of `number` columns are one stroke.
+
+    A bin may begin before its session or end after it: it belongs to the session that most of it lies in.
+    """
     columns: dict[str, dict[int, float]] = {}
     for upload in uploads:
-        around = [span for span in spans if span.start <= upload.time < span.end]
-        own = [span for span in around if span.device == upload.device] or around
-        if own and upload.amount:
-            column = min(int(clock.place(upload.time) * number), number - 1)
-            counts = columns.setdefault(own[0].mode, {})
+        own = max(spans, key=lambda span: (_shared(span, upload), span.device == upload.device))
+        if upload.amount and _shared(own, upload) > 0:
+            middle = min(max(upload.time + upload.length / 2, own.start), own.end)
+            column = min(int(clock.place(middle) * number), number - 1)
+            counts = columns.setdefault(own.role, {})
             counts[column] = counts.get(column, 0.0) + upload.amount
     return {
-        mode: [((column + 0.5) / number, amount) for column, amount in sorted(counts.items())]
-        for mode, counts in columns.items()
+        role: [((column + 0.5) / number, amount) for column, amount in sorted(counts.items())]
+        for role, counts in columns.items()
     }
+
+
+def _shared(span: Span, upload: Upload) -> float:
+    """Seconds that a session and a bin have in common."""
+    return min(span.end, upload.time + upload.length) - max(span.start, upload.time)
 
 
 def _lane(axes: Axes, strokes: dict[str, list[tuple[float, float]]], label: str, bottom: float) -> None:
@@ -210,9 +221,9 @@ def _lane(axes: Axes, strokes: dict[str, list[tuple[float, float]]], label: str,
     axes.plot([0, 1], [bottom, bottom], color=RULE, linewidth=0.75)
     axes.text(0.004, bottom - LANE + 12, label, fontsize=11, color=INK, va="center")
     axes.text(0.996, bottom - LANE + 12, f"up to {size(tallest)}", fontsize=10, color=MUTED, va="center", ha="right")
-    for mode, each in strokes.items():
+    for role, each in strokes.items():
         lines = [[(place, bottom), (place, bottom - (LANE - 20) * amount / tallest)] for place, amount in each]
-        axes.add_collection(LineCollection(lines, colors=colour(mode), linewidths=1.6))
+        axes.add_collection(LineCollection(lines, colors=colour(role), linewidths=1.6))
 
 
 def _ticks(axes: Axes, clock: Clock, most: int) -> None:
@@ -228,9 +239,3 @@ def _ticks(axes: Axes, clock: Clock, most: int) -> None:
         day = date
     axes.set_xticks([clock.place(start) for start in clock.starts[::step]], shown, ha="left", fontsize=10)
     axes.spines["bottom"].set_visible(False)
-
-
-def modes(names: Sequence[str]) -> list[str]:
-    """Modes in the order of the charts: the two compared, idle, then the user's own."""
-    first = [mode for mode in (REFERENCE, TESTED, IDLE) if mode in names]
-    return first + sorted(set(names) - set(first))

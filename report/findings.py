@@ -11,23 +11,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from .words import (
-    IDLE,
-    MARGIN,
-    REFERENCE,
-    TESTED,
-    VERDICTS,
-    Item,
-    called,
-    counted,
-    evidence,
-    listed,
-    mean,
-    sentence,
-    size,
-    title,
-    visible,
-)
+from .words import VERDICTS, Item, Terms, called, counted, evidence, listed, mean, sentence, size, title, visible
 
 TELEMETRY = (frozenset({"telemetry", "telemetry_mixed"}), frozenset({"analytics", "crash", "ads"}))
 OLD_DAYS = 183  # a geolocation database older than this misplaces what has moved since
@@ -49,129 +33,128 @@ class Headline(NamedTuple):
         return f"{self.title}: {self.evidence}."
 
 
-def margin(result: dict[str, Any]) -> float:
-    """How far from 1 the ratio may lie for `continues`."""
-    return float(result["basis"].get("options", {}).get("margin", MARGIN))
-
-
-def most(item: Item) -> float:
+def most(item: Item, terms: Terms) -> float:
     """Mean bytes in the mode that uploaded more."""
-    return max(mean(item, REFERENCE) or 0.0, mean(item, TESTED) or 0.0)
+    return max(mean(item, terms.reference) or 0.0, mean(item, terms.tested) or 0.0)
 
 
-def excess(item: Item) -> float:
+def excess(item: Item, terms: Terms) -> float:
     """Mean bytes above the idle rate, in the mode that uploaded more."""
-    return most(item) - (mean(item, IDLE) or 0.0)
+    return most(item, terms) - (mean(item, terms.idle) or 0.0)
 
 
-def by_volume(items: list[Item]) -> list[Item]:
-    """Most uploaded first; what was never seen in either mode is left out."""
-    seen = [item for item in items if item["verdict"] != "absent"]
-    return sorted(seen, key=lambda item: (-excess(item), item["key"]))
+def by_volume(items: list[Item], terms: Terms) -> list[Item]:
+    """Most uploaded above the idle rate first; where nothing was uploaded in either mode is left out."""
+    seen = [item for item in items if most(item, terms) > 0]
+    return sorted(seen, key=lambda item: (-excess(item, terms), item["key"]))
 
 
-def of_owner(result: dict[str, Any], owner: str | None) -> list[Item]:
+def of_owner(result: dict[str, Any], key: str) -> list[Item]:
     """An owner's destinations, most uploaded first."""
-    return by_volume([item for item in result["destinations"] if item["owner"] == owner])
+    return by_volume([item for item in result["destinations"] if item["owner"] == key], Terms.of(result))
+
+
+def owners(result: dict[str, Any]) -> list[Item]:
+    """Owners, most uploaded first; a destination that nobody is known to own stands for itself already."""
+    destinations = {item["key"] for item in result["destinations"]}
+    return by_volume([item for item in result["owners"] if item["key"] not in destinations], Terms.of(result))
+
+
+def owner(item: Item) -> str:
+    """Who owns a destination, fit to print; empty where that is not known, and it stands for itself."""
+    return "" if item["owner"] in {None, item["key"]} else visible(item["owner"])
 
 
 def telemetry_owners(result: dict[str, Any]) -> list[Item]:
     """Owners that run telemetry destinations, in the order of the theory above."""
-    ranked = []
-    for owner in result["owners"]:
-        destinations = of_owner(result, owner["key"])
+    ranked, terms = [], Terms.of(result)
+    for each in result["owners"]:
+        destinations = of_owner(result, each["key"])
         for tier, categories in enumerate(TELEMETRY):
             marked = [item for item in destinations if item["category"] in categories]
             if marked:
-                ranked.append((tier, -sum(map(excess, marked)), owner["key"], owner))
+                above = sum(excess(item, terms) for item in marked)
+                ranked.append((tier, -above, each["key"], each))
                 break
-    return [owner for *_, owner in sorted(ranked, key=lambda entry: entry[:3])]
+    return [each for *_, each in sorted(ranked, key=lambda entry: entry[:3])]
 
 
 def subject(result: dict[str, Any]) -> tuple[str, Item]:
     """What the first sentence is about, and its kind: owner, destination or total."""
-    owners = telemetry_owners(result)
-    if owners:
-        return "owner", owners[0]
+    first = next(iter(telemetry_owners(result)), None)
+    if first is not None:
+        return "owner", first
     for categories in TELEMETRY:
-        marked = [item for item in result["destinations"] if item["category"] in categories]
-        if by_volume(marked):
-            return "destination", by_volume(marked)[0]
+        marked = by_volume(
+            [item for item in result["destinations"] if item["category"] in categories], Terms.of(result)
+        )
+        if marked:
+            return "destination", marked[0]
     return "total", result["total"]
 
 
 def headline(result: dict[str, Any]) -> Headline:
     """The verdict in one sentence."""
-    kind, item = subject(result)
+    (kind, item), terms = subject(result), Terms.of(result)
     who = called(item) if kind != "total" else NOWHERE if item["verdict"] == "absent" else TOGETHER
-    return Headline(item, kind, title(item, who), evidence(item, result["per"], margin(result)))
+    return Headline(item, kind, title(item, terms, who), evidence(item, terms))
 
 
 def details(result: dict[str, Any]) -> list[str]:
     """Sentences that belong to the first one: the hosts behind it, other owners, the total."""
-    kind, item = subject(result)
+    (kind, item), terms = subject(result), Terms.of(result)
     told = []
     if kind == "owner":
         told += _hosts(result, item)
-        told += [sentence(other, result["per"], margin(result)) for other in telemetry_owners(result)[1 : 1 + OTHERS]]
+        told += [sentence(other, terms) for other in telemetry_owners(result)[1 : 1 + OTHERS]]
     if kind != "total" and result["total"]["verdict"] != "absent":
-        told.append(sentence(result["total"], result["per"], margin(result), TOGETHER))
+        told.append(sentence(result["total"], terms, TOGETHER))
     told += _tally(result)
     return told
 
 
-def _hosts(result: dict[str, Any], owner: Item) -> list[str]:
+def _hosts(result: dict[str, Any], of: Item) -> list[str]:
     """Which hosts an owner's sum is made of, and whether uploads moved from one to another."""
-    hosts = of_owner(result, owner["key"])
+    hosts = of_owner(result, of["key"])
     stopped = [called(item) for item in hosts if item["verdict"] in {"stops", "reduced"}]
     started = [called(item) for item in hosts if item["verdict"] in {"appears", "increases"}]
-    name = called(owner)
-    if stopped and started and owner["verdict"] not in {"stops", "reduced"}:
-        less = f"{listed(stopped)} received less or nothing in incognito mode"
+    name, terms = called(of), Terms.of(result)
+    if stopped and started and of["verdict"] not in {"stops", "reduced"}:
+        less = f"{listed(stopped)} received less or nothing {terms.circumstance(terms.tested)}"
         return [f"Within {name} the upload moved: {less}, {listed(started)} received more or only then."]
-    parts = [f"{called(item)} ({size(most(item))} per {result['per']})" for item in hosts]
+    parts = [f"{called(item)} ({size(most(item, terms))} per {terms.per})" for item in hosts]
     return [f"The uploads to {name} went to {listed(parts)}."] if parts else []
 
 
 def _tally(result: dict[str, Any]) -> list[str]:
     """How the verdicts spread over all destinations."""
-    verdicts = [item["verdict"] for item in result["destinations"]]
-    counts = [(verdicts.count(word), word) for word in VERDICTS if word in verdicts and word != "absent"]
-    seen = sum(number for number, _ in counts)
-    if not seen:
+    verdicts = [item["verdict"] for item in rows(result)]
+    if not verdicts:
         return []
-    return [f"Of {counted(seen, 'destination')}: {listed((f'{number} {word}' for number, word in counts), 9)}."]
+    spread = listed((f"{verdicts.count(word)} {word}" for word in VERDICTS if word in verdicts), len(VERDICTS))
+    return [f"Of {counted(len(verdicts), 'destination')}: {spread}."]
 
 
 def rows(result: dict[str, Any]) -> list[Item]:
     """Destinations for a table: those of the first sentence's owner, then all others, most uploaded first."""
     kind, item = subject(result)
     first = item["key"] if kind == "owner" else None
-    ordered = by_volume(result["destinations"])
+    ordered = by_volume(result["destinations"], Terms.of(result))
     return sorted(ordered, key=lambda each: first is None or each["owner"] != first)
 
 
 def selection(result: dict[str, Any], number: int) -> list[Item]:
     """Destinations for charts: half of them of the first sentence's owner, the others the largest of all."""
     ordered = rows(result)
-    owner = ordered[0]["owner"] if ordered and subject(result)[0] == "owner" else None
-    first = [item for item in ordered if owner is not None and item["owner"] == owner][: number // 2]
-    others = [item for item in by_volume(ordered) if item not in first]
+    kind, about = subject(result)
+    first = [item for item in ordered if kind == "owner" and item["owner"] == about["key"]][: number // 2]
+    others = [item for item in by_volume(ordered, Terms.of(result)) if item not in first]
     return [*first, *others][:number]
 
 
 def cautions(result: dict[str, Any]) -> list[str]:
     """What a reader must know before believing a number; each once, fit to print."""
     told = [visible(warning) for warning in result["basis"].get("warnings", [])]
-    for row in result["capture"]:
-        source = base_name(row["source"])
-        if row.get("dropped"):
-            told.append(
-                f"{source}: the capturing interface lost {counted(row['dropped'], 'packet')}: "
-                "what they carried is not in these numbers"
-            )
-        if row.get("cut_short"):
-            told.append(f"{source}: ends in the middle of a packet: what came after is not in these numbers")
     latest = max((row["last_seen"] for row in result["capture"] if row.get("last_seen")), default=None)
     for database in result["basis"].get("databases", []):
         built = database.get("build_date")
@@ -197,8 +180,7 @@ def base_name(source: str) -> str:
 def shares(result: dict[str, Any]) -> str:
     """The sample in half a sentence: 8 incognito, 8 normal and 2 idle sessions."""
     modes = [session["mode"] for session in result["sessions"]]
-    order = [mode for mode in (TESTED, REFERENCE, IDLE) if mode in modes]
-    order += sorted(set(modes) - set(order))
+    order = Terms.of(result).ordered(modes)
     return listed((f"{modes.count(mode)} {visible(mode)}" for mode in order), 9) + (
         " session" if len(modes) == 1 else " sessions"
     )

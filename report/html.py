@@ -18,19 +18,14 @@ from ..core.schema import CAPTURE
 from . import charts, findings
 from .places import country, flag
 from .words import (
-    IDLE,
-    REFERENCE,
-    TESTED,
     VERDICTS,
     Item,
+    Terms,
     called,
     chance,
-    circumstance,
     counted,
-    equals,
     interval,
     mean,
-    percent,
     ratio,
     sessions,
     size,
@@ -43,6 +38,7 @@ if TYPE_CHECKING:
 
 MULTIPLES, LANES = 6, 8  # destinations with a chart of their own, and with a lane on the line of time
 FIRST_ROWS, MOST_ROWS = 15, 300  # destinations shown at once, and at all
+MOST_PLACES = 3
 SCALE = 2.0  # the ratio at the right end of the small scale in a table
 DATABASE = ("name", "kind", "path", "build_date", "licence", "attribution", "sha256")
 NOTHING: dict[str, Any] = {"options": {}, "warnings": [], "databases": [], "versions": {}, "seed": None}
@@ -64,7 +60,7 @@ def _environment() -> Environment:
     )  # fmt: skip
     environment.filters.update(
         prose=prose, size=size, clock=clock, day=lambda time: clock(time).partition(",")[0], base_name=findings.base_name,
-        counted=counted, percent=percent, linked=linked, circumstance=circumstance,
+        counted=counted, linked=linked,
     )  # fmt: skip
     return environment
 
@@ -105,24 +101,24 @@ def clock(time: str | None) -> str:
 
 def page(result: dict[str, Any]) -> dict[str, Any]:
     """Everything that the template shows."""
-    told = findings.headline(result)
+    told, terms = findings.headline(result), Terms.of(result)
     rows = findings.rows(result)
     shown = rows[:MOST_ROWS]
+    present = {each["mode"] for each in result["sessions"]}
     return {
-        "result": _completed(result),
-        "per": result["per"], "margin": findings.margin(result),
-        "same": [round((1 + side * findings.margin(result)) / SCALE * 100, 1) for side in (-1, 1)],
-        "headline": told, "verdict": VERDICTS[told.item["verdict"]], "figures": _figures(told, result["per"]),
+        "result": _completed(result), "terms": terms, "per": terms.per, "verdicts": VERDICTS,
+        "same": [round((1 + side * terms.margin) / SCALE * 100, 1) for side in (-1, 1)],
+        "modes": [(mode, terms.role(mode)) for mode in terms.ordered(present)],
+        "columns": [(mode, terms.role(mode)) for mode in (terms.reference, terms.tested, terms.idle)
+                    if mode != terms.idle or mode in present],
+        "headline": told, "verdict": VERDICTS[told.item["verdict"]], "figures": _figures(told, terms),
         "details": findings.details(result), "cautions": findings.cautions(result), "sample": findings.shares(result),
-        "hero": _pair(charts_of(result, told.kind, told.item), result["per"], "headline"),
+        "hero": _pair(strips_of(result, told.kind, told.item), terms, "headline"),
         "multiples": [_multiple(result, item, at) for at, item in enumerate(findings.selection(result, MULTIPLES), 1)],
         "rows": [_row(item) for item in shown[:FIRST_ROWS]], "more": [_row(item) for item in shown[FIRST_ROWS:]],
-        "left_out": len(rows) - len(shown),
-        "owners": [_row(item) for item in findings.by_volume(result["owners"])],
+        "left_out": len(rows) - len(shown), "owners": [_row(item) for item in findings.owners(result)][:MOST_ROWS],
         "total": {**_row(result["total"]), "name": "Total"},
-        "timeline": _timeline(result, findings.selection(result, LANES)),
-        "verdicts": VERDICTS, "modes": charts.modes([each["mode"] for each in result["sessions"]]),
-        "period": _period(result), "idle": any(each["mode"] == IDLE for each in result["sessions"]),
+        "timeline": _timeline(result, findings.selection(result, LANES)), "period": _period(result),
     }  # fmt: skip
 
 
@@ -142,71 +138,90 @@ def _period(result: dict[str, Any]) -> tuple[str, str]:
     )
 
 
-def _figures(told: findings.Headline, per: str) -> list[dict[str, str]]:
+def _figures(told: findings.Headline, terms: Terms) -> list[dict[str, str]]:
     """The numbers of the first sentence, large."""
     item = told.item
     figures = [
-        {"mode": mode, "label": circumstance(mode), "value": size(mean(item, mode)), "note": f"per {per}, mean of {counted(sessions(item, mode), 'session')}"}
-        for mode in (REFERENCE, TESTED)
+        {"role": terms.role(mode), "label": terms.circumstance(mode), "value": size(mean(item, mode)),
+         "note": f"per {terms.per}, mean of {counted(sessions(item, mode), 'session')}"}
+        for mode in (terms.reference, terms.tested)
     ]  # fmt: skip
     if item["ratio"] and item["ratio"]["estimate"] is not None:
         ends = interval(item["ratio"])
         figures.append({
-            "mode": "ratio", "label": "incognito to normal", "value": ratio(item["ratio"]["estimate"]),
-            "note": f"95 % interval {ends}" if ends else "no interval",
+            "role": "ratio", "label": f"{visible(terms.tested)} to {visible(terms.reference)}",
+            "value": ratio(item["ratio"]["estimate"]), "note": f"{terms.interval} {ends}" if ends else "no interval",
         })  # fmt: skip
     return figures
 
 
-def charts_of(result: dict[str, Any], kind: str, item: Item) -> list[charts.Strip]:
+def strips_of(result: dict[str, Any], kind: str, item: Item) -> list[charts.Strip]:
     """A strip per mode with what each session uploaded to an owner, a destination or in total."""
-    sums: dict[str, float] = {}
+    terms, units, sums = Terms.of(result), _units(result), dict[str, float]()
     for each in result["volumes"]:
         if kind == "total" or each["owner" if kind == "owner" else "key"] == item["key"]:
             sums[each["session"]] = sums.get(each["session"], 0) + each["up_app_bytes"]
     strips = []
-    for mode in charts.modes(list(item["modes"])):
-        of_mode = [each for each in result["sessions"] if each["mode"] == mode]
-        values = [sums.get(each["session"], 0) / units for each in of_mode if (units := _units(each, result["per"]))]
+    for mode in terms.ordered(item["modes"]):
+        names = [each["session"] for each in result["sessions"] if each["mode"] == mode]
+        values = [sums.get(name, 0) / units[name] for name in names if units[name]]
         summary = item["modes"][mode]
         if values and summary["sessions"]:
-            strips.append(charts.Strip(mode, values, summary["mean"], summary["ci_low"], summary["ci_high"]))
+            strips.append(
+                charts.Strip(mode, terms.role(mode), values, summary["mean"], summary["ci_low"], summary["ci_high"])
+            )
     return strips
 
 
-def _units(session: dict[str, Any], per: str) -> float:
-    """How many of `per` a session holds; 0 where it cannot be expressed so."""
-    return float({"minute": session["seconds"] / 60, "visit": session["visits"] or 0}.get(per, 1))
+def _units(result: dict[str, Any]) -> dict[str, float]:
+    """How many of the period each session holds, 0 where it holds none; idle ones by the length of the others."""
+    terms = Terms.of(result)
+    active = [each for each in result["sessions"] if each["mode"] in {terms.reference, terms.tested}]
+    length, visits = (sum(each[name] or 0 for each in active) for name in ("seconds", "visits"))
+    usual = {"minute": 60.0, "visit": length / visits if visits else 0.0}.get(terms.per, length / max(len(active), 1))
+    units = {}
+    for each in result["sessions"]:
+        by_time = each["seconds"] / usual if usual else 0.0
+        own = {"minute": by_time, "visit": float(each["visits"] or 0)}.get(terms.per, 1.0)
+        units[each["session"]] = by_time if each["mode"] == terms.idle else own
+    return units
 
 
-def _pair(strips: list[charts.Strip], per: str, name: str) -> dict[str, Markup] | None:
+def _pair(strips: list[charts.Strip], terms: Terms, name: str) -> dict[str, Markup] | None:
     """The same chart for a wide and for a narrow page."""
-    from markupsafe import Markup
-
     if not any(strip.values and max(strip.values) for strip in strips):
         return None
     return {
-        "wide": Markup(charts.volume(strips, per, f"{name}-wide")),  # noqa: S704  (drawn here)
-        "narrow": Markup(charts.volume(strips, per, f"{name}-narrow", charts.NARROW)),  # noqa: S704
+        form: _drawn(charts.volume(strips, terms.per, terms.interval, f"{name}-{form}", width))
+        for form, width in (("wide", charts.WIDE), ("narrow", charts.NARROW))
     }
 
 
 def _multiple(result: dict[str, Any], item: Item, number: int) -> dict[str, Any]:
+    terms = Terms.of(result)
+    strips = [strip for strip in strips_of(result, "destination", item) if strip.role != "idle" or strip.mean]
+    name = f"multiple-{number}"
+    svg = charts.volume(strips, terms.per, terms.interval, name, charts.NARROW) if strips else ""
+    return {**_row(item), "svg": _drawn(svg)}
+
+
+def _drawn(svg: str) -> Markup:
+    """A chart of ours as markup."""
     from markupsafe import Markup
 
-    strips = [strip for strip in charts_of(result, "destination", item) if strip.mode != IDLE or strip.mean]
-    svg = charts.volume(strips, result["per"], f"multiple-{number}", charts.NARROW) if strips else ""
-    return {**_row(item), "svg": Markup(svg)}  # noqa: S704  (drawn here)
+    return Markup(svg)  # noqa: S704  (serialised from a tree, by us)
 
 
 def _row(item: Item) -> dict[str, Any]:
     """One line of a table."""
     return {
-        "key": item["key"], "name": called(item), "owner": item["owner"], "category": (item["category"] or "").replace("_", " "),
-        "places": [(flag(code), country(code)) for code in item["countries"]],
-        "refuted": item.get("geo_check") == "impossible", "volumes": {mode: size(mean(item, mode)) for mode in (REFERENCE, TESTED, IDLE)},
-        "ratio": ratio((item["ratio"] or {}).get("estimate")), "interval": interval(item["ratio"]), "scale": _scale(item),
-        "q": chance(item["q"]), "equals_q": equals("q", item["q"]), "word": item["verdict"], "verdict": VERDICTS[item["verdict"]],
+        "key": item["key"], "name": called(item), "owner": findings.owner(item),
+        "category": (item["category"] or "").replace("_", " "), "refuted": item.get("geo_check") == "impossible",
+        "places": [(flag(code), country(code)) for code in item["countries"][:MOST_PLACES]],
+        "elsewhere": max(len(item["countries"]) - MOST_PLACES, 0),
+        "volumes": {mode: size(mean(item, mode)) for mode in item["modes"]},
+        "ratio": ratio((item["ratio"] or {}).get("estimate")), "interval": interval(item["ratio"]),
+        "scale": _scale(item), "q": chance(item["q"]), "word": item["verdict"], "verdict": VERDICTS[item["verdict"]],
         "needed": item["needed_sessions"],
     }  # fmt: skip
 
@@ -223,26 +238,27 @@ def _scale(item: Item) -> dict[str, Any] | None:
 
 
 def _timeline(result: dict[str, Any], rows: list[Item]) -> dict[str, Any] | None:
-    from markupsafe import Markup
-
-    bins, lanes = result["timeline"]["bins"], [(item["key"], called(item)) for item in rows]
+    terms, timeline = Terms.of(result), result["timeline"]
+    lanes = [(item["key"], called(item)) for item in rows]
     spans = [
-        charts.Span(
-            visible(each["device"]), each["mode"], seconds(each["start"]), seconds(each["end"] or each["start"])
-        )
+        charts.Span(visible(each["device"]), each["mode"], terms.role(each["mode"]), seconds(each["start"]),
+                    seconds(each["end"] or each["start"]))
         for each in result["sessions"]
-    ]
-    if not spans or not lanes or not bins:
+    ]  # fmt: skip
+    if not spans or not lanes or not timeline["bins"]:
         return None
     keys = {key for key, _ in lanes}
     uploads = [
-        charts.Upload(each["key"], visible(each["device"]), seconds(each["time"]), each["up_app_bytes"])
-        for each in bins if each["key"] in keys
+        charts.Upload(each["key"], visible(each["device"]), seconds(each["time"]), float(timeline["bin_seconds"]),
+                      each["up_app_bytes"])
+        for each in timeline["bins"] if each["key"] in keys
     ]  # fmt: skip
     return {
-        "wide": Markup(charts.timeline(spans, uploads, lanes, "timeline-wide")),  # noqa: S704  (drawn here)
-        "narrow": Markup(charts.timeline(spans, uploads, lanes, "timeline-narrow", charts.NARROW)),  # noqa: S704
         "devices": len({span.device for span in spans}),
+        **{
+            form: _drawn(charts.timeline(spans, uploads, lanes, f"timeline-{form}", width))
+            for form, width in (("wide", charts.WIDE), ("narrow", charts.NARROW))
+        },
     }
 
 

@@ -21,12 +21,10 @@ from rich.text import Text
 from . import findings
 from .places import country
 from .words import (
-    IDLE,
     NONE,
-    REFERENCE,
-    TESTED,
     VERDICTS,
     Item,
+    Terms,
     called,
     chance,
     counted,
@@ -48,7 +46,6 @@ if TYPE_CHECKING:
 WIDE, ROOMY = 118, 132  # columns from which a row fits on one line, and the idle rate beside it
 MOST_ROWS = 20
 TONES = {"uploads": "bold red", "less": "yellow", "none": "green", "unknown": "dim"}
-MOST_PLACES = 3
 GAP = 2  # columns between columns: the box draws one of them
 LEAST_NAME, OWNER_WIDTH, PLACE_WIDTH, NEEDED_WIDTH = 20, 22, 16, 32
 DESTINATIONS = "Destinations"
@@ -59,7 +56,7 @@ class Comparison:
 
     def __init__(self, result: dict[str, Any]) -> None:
         """`result`: the compare dictionary of the contract."""
-        self.result = result
+        self.result, self.terms = result, Terms.of(result)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """The parts from top to bottom, for the width that there is."""
@@ -71,7 +68,7 @@ class Comparison:
             if len(destinations) > MOST_ROWS:
                 left = counted(len(destinations) - MOST_ROWS, "more destination")
                 yield Text(f"… {left}: --format html or --format json has all of them\n", style="dim")
-        owners = findings.by_volume(self.result["owners"])
+        owners = findings.owners(self.result)
         yield self._table("Owners and total", [*owners[:MOST_ROWS], self.result["total"]], options.max_width)
         yield from self._basis()
 
@@ -88,14 +85,16 @@ class Comparison:
 
     def _table(self, name: str, items: list[Item], width: int) -> Table:
         wide, roomy = width >= WIDE, width >= ROOMY
-        modes = [REFERENCE, TESTED, *([IDLE] if roomy and any(sessions(item, IDLE) for item in items) else [])]
+        terms = self.terms
+        idle = [terms.idle] if roomy and any(sessions(item, terms.idle) for item in items) else []
+        modes = [terms.reference, terms.tested, *idle]
         volume: dict[str, Any] = {"justify": "right", "no_wrap": True}
         columns: list[tuple[str, dict[str, Any]]] = [
             *([("Owner", {})] if wide and name == DESTINATIONS else []),
             ("Place", {}),
-            *((f"{mode.capitalize()}\n/{self.result['per']}", volume) for mode in modes),
+            *((f"{visible(mode).capitalize()}\n/{terms.per}", volume) for mode in modes),
             ("Ratio", volume),
-            *([("95 % interval", {"no_wrap": True}), ("q", volume)] if wide else []),
+            *([(terms.interval, {"no_wrap": True}), ("q", volume)] if wide else []),
             ("Verdict", {"no_wrap": True}),
         ]
         rows = [list(self._cells(item, modes, wide=wide, owner=name == DESTINATIONS)) for item in items]
@@ -130,17 +129,17 @@ class Comparison:
         if item is self.result["total"]:
             return Text("Total", style="bold")
         name = Text(shortened(called(item), room))
-        if owner and item["owner"]:
-            name.append(f"\n{shortened(visible(item['owner']), room)}", style="dim")
+        if owner and findings.owner(item):
+            name.append(f"\n{shortened(findings.owner(item), room)}", style="dim")
         return name
 
     def _cells(self, item: Item, modes: list[str], *, wide: bool, owner: bool) -> Iterator[Text]:
         verdict = VERDICTS[item["verdict"]]
         judged = Text(f"{verdict.symbol} {item['verdict']}", style=TONES[verdict.tone])
         estimate, ends = ratio((item["ratio"] or {}).get("estimate")), interval(item["ratio"])
-        places = ", ".join((country if wide else visible)(code) for code in item["countries"][:MOST_PLACES])
+        places = _places(item["countries"], wide=wide)
         if wide and owner:
-            yield Text(shortened(visible(item["owner"] or NONE), OWNER_WIDTH))
+            yield Text(shortened(findings.owner(item) or NONE, OWNER_WIDTH))
         yield Text(shortened(places or NONE, PLACE_WIDTH))
         for mode in modes:
             yield Text(size(mean(item, mode)))
@@ -182,6 +181,12 @@ def _bullet(line: str, symbol: str = "·", style: str = "dim") -> Table:
     grid.add_column(overflow="fold")
     grid.add_row(Text(symbol, style=style), Text(line))
     return grid
+
+
+def _places(codes: list[str], *, wide: bool) -> str:
+    if len(codes) > 2:
+        return f"{len(codes)} places"
+    return ", ".join(country(code) if wide and len(codes) == 1 else visible(code) for code in codes)
 
 
 def _clock(time: str) -> str:

@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 
 Item = dict[str, Any]  # an ITEM of the contract's compare JSON
 
-REFERENCE, TESTED, IDLE = "normal", "incognito", "idle"
-CIRCUMSTANCES = {REFERENCE: "in normal browsing", TESTED: "in incognito mode", IDLE: "while idle"}
-MARGIN = 0.25  # "continues" where the options do not say otherwise
 NONE = DASH = "\N{EN DASH}"
 
 
@@ -37,35 +34,83 @@ class Verdict(NamedTuple):
 
 VERDICTS = {
     "continues": Verdict(
-        "=", "uploads", "Uploads to {who} continued in incognito mode",
-        "The whole interval of the ratio lies within ±{margin} of 1: for practical purposes as much is uploaded in "
-        "incognito mode as in normal browsing.",
+        "=", "uploads", "Uploads to {who} continued {tested}",
+        "For practical purposes as much is uploaded {tested} as {reference}: the ratio lies within ±{margin} of 1, by two "
+        "one-sided tests.",
     ),
     "increases": Verdict(
-        "↑", "uploads", "More was uploaded to {who} in incognito mode",
-        "More is uploaded in incognito mode, by more than chance explains.",
+        "↑", "uploads", "More was uploaded to {who} {tested}",
+        "More is uploaded {tested} than {reference}, by more than chance explains.",
     ),
     "appears": Verdict(
-        "+", "uploads", "Uploads to {who} appeared only in incognito mode",
-        "Uploads were seen in incognito mode and none in normal browsing.",
+        "+", "uploads", "Uploads to {who} appeared only {tested}",
+        "Uploads were seen {tested}, and none {reference} beyond what an idle device uploads.",
     ),
     "reduced": Verdict(
-        "↓", "less", "Less was uploaded to {who} in incognito mode",
-        "Less is uploaded in incognito mode, by more than chance explains; that it stops is not shown.",
+        "↓", "less", "Less was uploaded to {who} {tested}",
+        "Less is uploaded {tested} than {reference}, by more than chance explains; that it stops is not shown.",
     ),
     "stops": Verdict(
-        "\N{MULTIPLICATION SIGN}", "none", "Uploads to {who} stopped, or nearly so, in incognito mode",
-        "The upper end of the ratio's interval is below 0.2: at least four fifths of the upload is gone.",
+        "\N{MULTIPLICATION SIGN}", "none", "Uploads to {who} stopped, or nearly so, {tested}",
+        "The upper end of the ratio’s interval is below {stop_ratio}, by more than chance explains, and no packet was lost "
+        "while capturing.",
     ),
     "inconclusive": Verdict(
-        "?", "unknown", "Whether uploads to {who} continue in incognito mode is not settled",
+        "?", "unknown", "Whether uploads to {who} continue {tested} is not settled",
         "These sessions are too few or too uneven to say. It is not a finding that nothing changed.",
     ),
     "absent": Verdict(
-        NONE, "unknown", "No uploads to {who} were seen in either mode",
-        "No upload was seen in normal browsing or in incognito mode.",
+        NONE, "unknown", "No uploads to {who} were seen, or none beyond those of an idle device",
+        "Nothing was uploaded in either mode, or nothing beyond what an idle device uploads.",
     ),
 }  # fmt: skip
+
+
+class Terms(NamedTuple):
+    """What a result was compared by: the two modes, the period that means are of, and the bounds of verdicts."""
+
+    per: str = "session"
+    reference: str = "normal"
+    tested: str = "incognito"
+    idle: str = "idle"
+    margin: float = 0.25
+    stop_ratio: float = 0.2
+    alpha: float = 0.05
+
+    @classmethod
+    def of(cls, result: Mapping[str, Any]) -> Terms:
+        """The terms of a result, from its options."""
+        options = result["basis"].get("options", {})
+        names = {"reference": "baseline", "tested": "compared"}
+        given = {field: options.get(names.get(field, field)) for field in cls._fields}
+        return cls(**{name: value for name, value in given.items() if value is not None} | {"per": result["per"]})
+
+    @property
+    def interval(self) -> str:
+        """What the intervals are called."""
+        return f"{percent(1 - self.alpha)} interval"
+
+    def circumstance(self, mode: str) -> str:
+        """Where a mode's number was measured, for the middle of a sentence."""
+        known = {"normal": "in normal browsing", "idle": "while idle"}
+        return known.get(mode, f"in {visible(mode)} mode")
+
+    def role(self, mode: str) -> str:
+        """Which of the page's colours a mode has."""
+        return {self.reference: "normal", self.tested: "incognito", self.idle: "idle"}.get(mode, "other")
+
+    def ordered(self, modes: Iterable[str]) -> list[str]:
+        """The two modes compared, idle, then all others."""
+        every = set(modes)
+        first = [mode for mode in (self.reference, self.tested, self.idle) if mode in every]
+        return first + sorted(every - set(first))
+
+    def meaning(self, word: str) -> str:
+        """What a verdict's word means, under these bounds."""
+        return VERDICTS[word].meaning.format(
+            margin=percent(self.margin), stop_ratio=self.stop_ratio, tested=self.circumstance(self.tested),
+            reference=self.circumstance(self.reference),
+        )  # fmt: skip
 
 
 def visible(text: object) -> str:
@@ -147,11 +192,6 @@ def listed(parts: Iterable[str], most: int = 2) -> str:
     return " and ".join([", ".join(every[:-1]), every[-1]] if len(every) > 1 else every)
 
 
-def circumstance(mode: str) -> str:
-    """Where a mode's number was measured, for the end of a sentence."""
-    return CIRCUMSTANCES.get(mode, f"in mode {visible(mode)}")
-
-
 def mean(item: Item, mode: str) -> float | None:
     """Mean bytes of one mode; None where there were no sessions of it."""
     summary = item["modes"].get(mode)
@@ -169,34 +209,42 @@ def called(item: Item) -> str:
     return visible(item["name"] or item["key"])
 
 
-def title(item: Item, who: str | None = None) -> str:
+def title(item: Item, terms: Terms, who: str | None = None) -> str:
     """The verdict as a headline, without numbers."""
-    return VERDICTS[item["verdict"]].title.format(who=who or called(item))
+    return VERDICTS[item["verdict"]].title.format(who=who or called(item), tested=terms.circumstance(terms.tested))
 
 
-def evidence(item: Item, per: str, margin: float = MARGIN) -> str:
+def evidence(item: Item, terms: Terms) -> str:
     """The numbers behind a verdict, as the second half of a sentence."""
-    tested, reference = mean(item, TESTED), mean(item, REFERENCE)
-    if tested is None or reference is None:
-        missing = listed(circumstance(mode) for mode in (TESTED, REFERENCE) if mean(item, mode) is None)
-        return f"there is no session {missing}, so nothing was compared"
-    volumes = f"{size(tested)} per {per} {circumstance(TESTED)} against {size(reference)} {circumstance(REFERENCE)}"
+    amounts = {mode: mean(item, mode) for mode in (terms.tested, terms.reference)}
+    missing = [terms.circumstance(mode) for mode, amount in amounts.items() if amount is None]
+    if missing:
+        return f"there is no session {listed(missing)}, so nothing was compared"
     details = []
     if item["ratio"] and item["ratio"]["estimate"] is not None:
+        details.append(f"ratio {ratio(item['ratio']['estimate'])}{_beyond(mean(item, terms.idle))}")
         ends = interval(item["ratio"])
-        details.append(f"ratio {ratio(item['ratio']['estimate'])}" + (f", 95 % interval {ends}" if ends else ""))
+        details[-1] += f", {terms.interval} {ends}" if ends else ""
     if item["verdict"] == "continues":
-        details.append(f"the same within ±{percent(margin)}")
+        details.append(f"the same within ±{percent(terms.margin)}")
     elif item["verdict"] != "absent":
         details.append(equals("q", item["q"]))
-    sample = counted(sessions(item, REFERENCE), f"{REFERENCE} session")
-    details.append(f"{sessions(item, TESTED)} {TESTED} and {sample}")
-    told = f"{volumes} ({'; '.join(filter(None, details))})"
+    sample = counted(sessions(item, terms.reference), f"{visible(terms.reference)} session")
+    details.append(f"{sessions(item, terms.tested)} {visible(terms.tested)} and {sample}")
+    told = (
+        f"{size(amounts[terms.tested])} per {terms.per} {terms.circumstance(terms.tested)} against "
+        f"{size(amounts[terms.reference])} {terms.circumstance(terms.reference)} ({'; '.join(filter(None, details))})"
+    )
     if item["verdict"] == "inconclusive" and item["needed_sessions"]:
         told += f"; about {counted(item['needed_sessions'], 'session')} of each mode would settle it"
     return told
 
 
-def sentence(item: Item, per: str, margin: float = MARGIN, who: str | None = None) -> str:
+def _beyond(idle: float | None) -> str:
+    """What a ratio leaves out, so that nobody divides the means and wonders."""
+    return f" beyond the {size(idle)} of an idle device" if idle else ""
+
+
+def sentence(item: Item, terms: Terms, who: str | None = None) -> str:
     """The verdict in one sentence, with the numbers that it rests on."""
-    return f"{title(item, who)}: {evidence(item, per, margin)}."
+    return f"{title(item, terms, who)}: {evidence(item, terms)}."

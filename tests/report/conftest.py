@@ -13,6 +13,7 @@ SENSORS, TRACKING, MISTAT = "sa.api.intl.miui.com", "tracking.intl.miui.com", "d
 HOSTILE = "<script>alert(1)</script>\u202e\x1b[31mmoc.elpmaxe\x07[bold]$\\frac{1}{2}$"
 
 Spec = dict[str, Any]
+NO_RATIO = {"estimate": None, "ci_low": None, "ci_high": None}
 
 
 def host(key: str, owner: str | None, category: str | None, country: str | None, **mean: float) -> Spec:
@@ -60,10 +61,10 @@ def summary(values: list[float], exchanges: int, source: random.Random) -> Spec:
     }  # fmt: skip
 
 
-def verdict(low: float, high: float, top: float, bottom: float) -> str:
+def verdict(low: float, high: float, top: float, bottom: float, idle: float) -> str:
     """The contract's words, from the interval of the ratio."""
-    if not top:
-        return "appears" if bottom else "absent"
+    if top - idle <= 0.1 * idle:
+        return "appears" if bottom - idle > 0.1 * idle else "absent"
     if high < 0.2:
         return "stops"
     if 0.75 <= low <= high <= 1.25:
@@ -88,12 +89,12 @@ def item(key: str, values: dict[str, list[float]], source: random.Random, **abou
     draws.sort()
     low, high = (draws[len(draws) // 40], draws[-len(draws) // 40 - 1]) if draws else (None, None)
     normal, incognito = (modes.get(mode, {}).get("mean", 0.0) for mode in ("normal", "incognito"))
-    word = verdict(low if draws else 0, high if draws else 9, normal, incognito)
+    word = verdict(low if draws else 0, high if draws else 9, normal, incognito, idle)
     if word != "absent" and min(len(values["normal"]), len(values["incognito"])) < 4:
         word = "inconclusive"
     return {
         "key": key, "name": key, "owner": None, "category": None, "countries": [], **about, "modes": modes,
-        "ratio": {"estimate": draws[len(draws) // 2] if draws else None, "ci_low": low, "ci_high": high},
+        "ratio": {"estimate": draws[len(draws) // 2], "ci_low": low, "ci_high": high} if draws and word != "absent" else NO_RATIO,
         "difference": {"estimate": incognito - normal, "ci_low": incognito - normal - 900, "ci_high": incognito - normal + 900},
         "p": None if word == "absent" else 0.5 if word in {"continues", "inconclusive"} else 0.0002,
         "q": None if word == "absent" else 0.62 if word in {"continues", "inconclusive"} else 0.0011,
@@ -161,8 +162,9 @@ def build(case: str = "leaky", *, pairs: int = 8, idle: int = 2, dropped: int | 
         "volumes": volumes,
         "timeline": {"bin_seconds": 1.0, "bins": bins},
         "basis": {
-            "options": {"alpha": 0.05, "margin": 0.25}, "seed": 1,
-            "warnings": ["phone.pcapng.zst: 12 packets lost"] if dropped else [],
+            "options": {"alpha": 0.05, "margin": 0.25, "stop_ratio": 0.2, "resamples": 4999, "seed": 1, "per": per,
+                        "baseline": "normal", "compared": "incognito", "idle": "idle", "two_one_sided_level": 0.1},
+            "seed": 1, "warnings": [f"{dropped} packets were lost while capturing: no verdict is 'stops'"] if dropped else [],
             "versions": {"wiretally": "0.1.0", "python": "3.11.7", "numpy": "2.4.6"},
             "databases": [{
                 "name": "DB-IP Country Lite", "kind": "country", "path": "/opt/geo/country.mmdb", "build_date": "2026-10-01",
@@ -176,7 +178,7 @@ def bare() -> Spec:
     """As little as the contract lets a result hold: what was not measured is null or not there."""
     result = build("swap", idle=0)
     for each in [*result["destinations"], *result["owners"], result["total"]]:
-        each["ratio"] = {"estimate": None, "ci_low": None, "ci_high": None}
+        each["ratio"] = dict(NO_RATIO)
         each.update(p=None, q=None, verdict="inconclusive", countries=[], name=None)
         for mode in each["modes"].values():
             mode.update(ci_low=None, ci_high=None)

@@ -136,7 +136,7 @@ def test_what_a_reader_needs_is_there(make):
     for needed in (
         "Uploads to Xiaomi continued in incognito mode", "sa.api.intl.miui.com", "Singapore", "telemetry", "ab" * 32,
         "phone.pcapng.zst", "48,210 packets", "0 packets", "built 2026-10-01", "CC BY 4.0", "IP Geolocation by DB-IP",
-        "8 incognito, 8 normal and 2 idle sessions", "Seed", "alpha 0.05", "What is not claimed",
+        "8 normal, 8 incognito and 2 idle sessions", "Seed", "alpha 0.05", "What is not claimed",
     ):  # fmt: skip
         assert needed in text
     assert "/home/somebody" not in text
@@ -164,7 +164,7 @@ def test_cells_of_tables_have_their_headers(rendered):
 
 def test_losses_come_before_the_charts(make):
     text = render(make("honest", dropped=12))
-    assert text.index("lost 12 packets") < text.index("<svg")
+    assert text.index("12 packets were lost") < text.index("<svg")
 
 
 def test_per_minute_and_per_visit(make):

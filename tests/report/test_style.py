@@ -10,7 +10,8 @@ import pytest
 TEXT, GRAPHICS = 4.5, 3.0
 STYLE = files("wiretally.report").joinpath("templates", "style.css").read_text(encoding="utf-8")
 BLOCKS = [
-    dict(re.findall(r"(--[a-z-]+): (#[0-9a-f]{3,6})\b", block)) for block in re.findall(r":root \{(.*?)\}", STYLE, re.DOTALL)
+    dict(re.findall(r"(--[a-z-]+): (#[0-9a-f]{3,6})\b", block))
+    for block in re.findall(r":root \{(.*?)\}", STYLE, re.DOTALL)
 ]
 THEMES = {"light": BLOCKS[0], "dark": BLOCKS[0] | BLOCKS[1], "print": BLOCKS[0] | BLOCKS[2]}
 

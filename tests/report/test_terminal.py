@@ -57,7 +57,7 @@ def test_hostile_names_are_inert(make, width):
 
 
 def test_losses_are_beside_the_verdict(make):
-    assert "! phone.pcapng.zst: the capturing interface lost 12 packets" in shown(make("honest", dropped=12), 140)
+    assert "! 12 packets were lost while capturing" in shown(make("honest", dropped=12), 140)
     assert "losses not recorded" in shown(make("honest", dropped=None), 140)
 
 

@@ -19,6 +19,7 @@ ITEM = {
     "ratio": {"estimate": 0.98, "ci_low": 0.91, "ci_high": 1.06}, "difference": None, "p": 0.4, "q": 0.62,
     "verdict": "continues", "needed_sessions": None, "coupling": None,
 }  # fmt: skip
+TERMS = words.Terms()
 UNITS = {"B": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12}
 
 
@@ -72,7 +73,7 @@ def test_what_is_visible_is_printable(text):
 
 
 def test_the_sentence_of_the_brief():
-    assert words.sentence(ITEM, "session") == (
+    assert words.sentence(ITEM, TERMS) == (
         "Uploads to Xiaomi continued in incognito mode: 12.1 kB per session in incognito mode against 12.3 kB in normal "
         "browsing (ratio 0.98, 95 % interval 0.91\N{EN DASH}1.06; the same within ±25 %; 8 incognito and 8 normal sessions)."
     )
@@ -80,22 +81,47 @@ def test_the_sentence_of_the_brief():
 
 @pytest.mark.parametrize("word", ["continues", "reduced", "stops", "increases", "appears", "inconclusive", "absent"])
 def test_every_verdict_of_the_contract_has_its_own_sentence(word):
-    told = words.sentence({**ITEM, "verdict": word, "needed_sessions": 14}, "session")
-    others = [words.title({**ITEM, "verdict": other}) for other in words.VERDICTS if other != word]
-    assert words.title({**ITEM, "verdict": word}) not in others
+    told = words.sentence({**ITEM, "verdict": word, "needed_sessions": 14}, TERMS)
+    others = [words.title({**ITEM, "verdict": other}, TERMS) for other in words.VERDICTS if other != word]
+    assert words.title({**ITEM, "verdict": word}, TERMS) not in others
     assert "8 incognito and 8 normal sessions" in told
     assert ("q = 0.62" in told) == (word not in {"continues", "absent"})
     assert ("about 14 sessions of each mode" in told) == (word == "inconclusive")
-    assert words.VERDICTS[word].meaning.format(margin="25 %")
+    assert "{" not in TERMS.meaning(word)
     assert len({verdict.symbol for verdict in words.VERDICTS.values()}) == len(words.VERDICTS) == 7
 
 
 def test_a_mode_without_sessions_is_said_and_nothing_compared():
-    told = words.sentence({**ITEM, "modes": {"normal": MODES["normal"]}, "verdict": "inconclusive"}, "session")
+    told = words.sentence({**ITEM, "modes": {"normal": MODES["normal"]}, "verdict": "inconclusive"}, TERMS)
     assert told.endswith("there is no session in incognito mode, so nothing was compared.")
 
 
 def test_no_sentence_says_who_sent_it_or_what():
     for word in words.VERDICTS:
-        told = words.sentence({**ITEM, "verdict": word}, "session")
+        told = words.sentence({**ITEM, "verdict": word}, TERMS)
         assert not re.search(r"\b(browser|app|history|spie[sd]|tracks?|personal)\b", told)
+
+
+def test_other_modes_and_bounds_are_called_by_their_own_names():
+    options = {"baseline": "before", "compared": "after", "margin": 0.1, "alpha": 0.01, "stop_ratio": 0.05}
+    terms = words.Terms.of({"per": "minute", "basis": {"options": options}})
+    item = {**ITEM, "modes": {"before": MODES["normal"], "after": MODES["incognito"]}}
+    assert words.sentence(item, terms) == (
+        "Uploads to Xiaomi continued in after mode: 12.1 kB per minute in after mode against 12.3 kB in before mode "
+        "(ratio 0.98, 99 % interval 0.91\N{EN DASH}1.06; the same within ±10 %; 8 after and 8 before sessions)."
+    )
+    assert "0.05" in terms.meaning("stops")
+    assert terms.ordered({"zebra", "idle", "after", "before", "apple"}) == ["before", "after", "idle", "apple", "zebra"]
+    assert [terms.role(mode) for mode in ("before", "after", "idle", "normal")] == [
+        "normal",
+        "incognito",
+        "idle",
+        "other",
+    ]
+
+
+def test_a_ratio_that_leaves_the_idle_rate_out_says_so():
+    idle = {**MODES["normal"], "mean": 400.0}
+    assert "ratio 0.98 beyond the 400 B of an idle device, 95 % interval" in words.sentence(
+        {**ITEM, "modes": {**MODES, "idle": idle}}, TERMS
+    )

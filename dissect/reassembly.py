@@ -15,6 +15,7 @@ from ..core.jit import inline
 from ..core.wire import SEQ_MASK, Bytes, seq_after
 from .link import Record
 from .state import (
+    APP,
     FREE_NODES,
     GAPS,
     GAPS_FORGOTTEN,
@@ -23,10 +24,12 @@ from .state import (
     LOST_BYTES,
     LOST_HOLES,
     MAX_HELD,
+    MODE_LOST,
     MODE_OPAQUE,
+    MODE_TLS,
     State,
 )
-from .stream import deliver, lost
+from .stream import deliver, lost, undecided
 
 
 @inline
@@ -41,27 +44,33 @@ def segment(state: State, b: Bytes, place: int, way: int, seq: int, at: int, kep
         f["edge_seq"][way] = seq
     start = f["edge"][way] + seq_after(seq, f["edge_seq"][way])
     end = start + length
+    base, present = at - start, at + kept  # position of an offset in `b`; where its bytes end there
     edge = f["edge"][way]
-    if start > edge:
-        return _hold(state, b, place, way, start, at, kept, end)
     new = 0
     if start < edge:
         new = _late(state, c, way, start, min(end, edge))
-        if end <= edge:
-            return new
-        skip = edge - start
-        at += skip
-        kept = max(kept - skip, 0)
-    head = f["held"][way]
-    limit = end if head < 0 else min(end, state["nodes"][head]["start"])
-    fresh = limit - edge
-    _advance(f, way, limit)
-    deliver(state, b, place, way, at, min(kept, fresh), fresh, now)
-    new += fresh
-    if head >= 0:
-        if end > limit:
-            new += _hold(state, b, place, way, limit, at + fresh, max(kept - fresh, 0), end)
+        if f["mode"][way] != MODE_TLS and f["mode"][way] != MODE_LOST:
+            f["counts"][way, APP] += new  # cleartext is app data in any order
+        start = edge
+    while start < end:
+        edge = f["edge"][way]
+        if start > edge:
+            held, start = _hold(state, b, place, way, start, end, base, present)
+            new += held
+            if start < end:  # no room for the rest: the oldest hole is given up
+                state["counters"][HELD_FULL] += 1
+                node = f["held"][way]
+                _give_up(state, place, way, start if node < 0 else state["nodes"][node]["start"], now)
+            continue
+        head = f["held"][way]
+        limit = end if head < 0 else min(end, state["nodes"][head]["start"])
+        fresh = limit - edge
+        if fresh > 0:
+            _advance(f, way, limit)
+            deliver(state, b, place, way, base + edge, max(min(present - (base + edge), fresh), 0), fresh, now)
+            new += fresh
         _drain(state, place, way, now)
+        start = min(end, f["edge"][way])
     return new
 
 
@@ -98,13 +107,14 @@ def _late(state: State, c: Record, way: int, start: int, end: int) -> int:
 
 
 @inline
-def _hold(state: State, b: Bytes, place: int, way: int, start: int, at: int, kept: int, end: int) -> int:
-    """Keeps what is new of [start, end), whose bytes lie in `b` from `at`; returns how many bytes were new."""
+def _hold(state: State, b: Bytes, place: int, way: int, start: int, end: int, base: int, present: int) -> tuple[int, int]:
+    """Keeps what is new of [start, end), whose bytes lie in `b` from `base + start`, up to `present`.
+
+    Returns how many bytes were new, and how far it came: less than `end` where there was no room.
+    """
     f = state["flows"][place]
     nodes, cursor = state["nodes"], state["cursor"]
     with_bytes = f["mode"][way] != MODE_OPAQUE
-    present = at + kept
-    at -= start  # from here on: position of an offset in `b`
     before, node = -1, f["held"][way]
     new = 0
     while start < end:
@@ -120,8 +130,6 @@ def _hold(state: State, b: Bytes, place: int, way: int, start: int, at: int, kep
             start = limit
             continue
         if cursor[FREE_NODES] == 0 or f["held_count"][way] >= MAX_HELD:
-            state["counters"][HELD_FULL] += 1
-            new += _give_up(state, place, way, start, end)
             break
         cursor[FREE_NODES] -= 1
         made = state["free_nodes"][cursor[FREE_NODES]]
@@ -129,9 +137,9 @@ def _hold(state: State, b: Bytes, place: int, way: int, start: int, at: int, kep
         stop = min(limit, start + HELD_CELL) if with_bytes else limit
         n = nodes[made]
         n["start"], n["end"], n["next"] = start, stop, node
-        n["kept"] = max(min(at + stop, present) - (at + start), 0) if with_bytes else 0
+        n["kept"] = max(min(base + stop, present) - (base + start), 0) if with_bytes else 0
         for i in range(n["kept"]):
-            state["cells"][made, i] = b[at + start + i]
+            state["cells"][made, i] = b[base + start + i]
         if before < 0:
             f["held"][way] = made
         else:
@@ -139,15 +147,7 @@ def _hold(state: State, b: Bytes, place: int, way: int, start: int, at: int, kep
         before = made
         new += stop - start
         start = stop
-    return new
-
-
-@inline
-def _give_up(state: State, place: int, way: int, start: int, end: int) -> int:
-    """No place to hold more: the range is counted as new, and behind the edge it will be taken for a repetition."""
-    state["counters"][LOST_BYTES] += end - start
-    state["cold"][place]["inexact"] = 1
-    return end - start
+    return new, start
 
 
 @inline
@@ -172,25 +172,22 @@ def _drain(state: State, place: int, way: int, now: int) -> None:
 
 
 @inline
-def skip_hole(state: State, place: int, way: int, now: int) -> None:
-    """Gives up the hole before the first held piece: the stream goes on behind it."""
+def _give_up(state: State, place: int, way: int, until: int, now: int) -> None:
+    """Gives up the hole between the edge and `until`: the stream goes on behind it."""
     f, c = state["flows"][place], state["cold"][place]
-    node = f["held"][way]
-    if node < 0:
-        return
-    edge, start = f["edge"][way], state["nodes"][node]["start"]
-    if start > edge:
+    edge = f["edge"][way]
+    if until > edge:
         slot = c["gap_next"][way] % GAPS
         gap = c["gaps"][way, slot]
         if gap[0] < gap[1]:
             state["counters"][GAPS_FORGOTTEN] += 1
-        gap[0], gap[1] = edge, start
+        gap[0], gap[1] = edge, until
         c["gap_next"][way] += 1
         state["counters"][LOST_HOLES] += 1
-        state["counters"][LOST_BYTES] += start - edge
+        state["counters"][LOST_BYTES] += until - edge
         c["inexact"] = 1
-        _advance(f, way, start)
-        lost(state, place, way, start - edge)
+        _advance(f, way, until)
+        lost(state, place, way, until - edge)
     _drain(state, place, way, now)
 
 
@@ -202,7 +199,7 @@ def acknowledged(state: State, place: int, way: int, ack: int, now: int) -> None
         node = f["held"][way]
         if node < 0 or f["edge"][way] + seq_after(ack, f["edge_seq"][way]) < state["nodes"][node]["start"]:
             break
-        skip_hole(state, place, way, now)
+        _give_up(state, place, way, state["nodes"][node]["start"], now)
 
 
 @inline
@@ -210,6 +207,8 @@ def drop_held(state: State, place: int, way: int, now: int) -> None:
     """The end of a flow: what is still held is delivered over its holes, and its cells are free again."""
     f = state["flows"][place]
     for _ in range(MAX_HELD + 1):
-        if f["held"][way] < 0:
+        node = f["held"][way]
+        if node < 0:
             break
-        skip_hole(state, place, way, now)
+        _give_up(state, place, way, state["nodes"][node]["start"], now)
+    undecided(f, state["cold"][place], way)

@@ -86,6 +86,7 @@ def lost(state: State, place: int, way: int, length: int) -> None:
     f, c = state["flows"][place], state["cold"][place]
     if c["collector"][way] >= 0:
         release(state, c, way)
+    undecided(f, c, way)
     if f["mode"][way] == MODE_TLS:
         if length <= f["record_left"][way] and c["header_have"][way] == 0:
             f["record_left"][way] -= length
@@ -96,6 +97,14 @@ def lost(state: State, place: int, way: int, length: int) -> None:
             _lose_record(state, f, c, way)
     elif f["mode"][way] == MODE_DNS:
         f["mode"][way] = MODE_OPAQUE
+
+
+@inline
+def undecided(f: Record, c: Record, way: int) -> None:
+    """Bytes put aside as the beginning of a record header, when no more will tell: they are cleartext."""
+    if f["mode"][way] == MODE_NEW:
+        f["counts"][way, APP] += c["header_have"][way]
+        c["header_have"][way] = 0
 
 
 @inline
@@ -134,19 +143,18 @@ def _probe(state: State, b: Bytes, place: int, way: int, at: int, kept: int, len
         f["service"] = SERVICE_DNS
         return 0
     if kept == 0:  # cut by the snapshot length: nothing can be known
+        undecided(f, c, way)
         f["mode"][way] = MODE_OPAQUE
         c["inexact"] = 1
         return 0
-    if looks_like_request(b, at, at + kept):
+    have = c["header_have"][way]
+    if have == 0 and looks_like_request(b, at, at + kept):
         f["mode"][way] = MODE_HTTP
         f["service"] = SERVICE_HTTP
         return 0
-    have = c["header_have"][way]
     first = u8(b, at) if have == 0 else int(c["header"][way, 0])
     if first < 20 or first > 24:  # content types: RFC 8446 §5.1, RFC 6520 §3
         f["mode"][way] = MODE_OPAQUE
-        f["counts"][way, APP] += have
-        c["header_have"][way] = 0
         return 0
     if have == 0 and kept >= RECORD_HEADER:
         f["mode"][way] = MODE_TLS if looks_like_record(b, at, at + kept) else MODE_OPAQUE

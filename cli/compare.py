@@ -60,9 +60,9 @@ def compare(
 def _rendered(result: dict[str, Any], form: str, *, width: int | None) -> str:
     """The result as text; `width` None asks for the terminal's own, in colour."""
     if form == "html":
-        from ..report import html
+        from ..report.html import render
 
-        return html.render(result)
+        return render(result)
     if form == "json":
         import json
 
@@ -71,8 +71,8 @@ def _rendered(result: dict[str, Any], form: str, *, width: int | None) -> str:
 
     from rich.console import Console
 
-    from ..report import terminal
+    from ..report.terminal import comparison
 
     with io.StringIO() as page:
-        Console(file=page, force_terminal=width is None, width=width).print(terminal.comparison(result))
+        Console(file=page, force_terminal=width is None, width=width).print(comparison(result))
         return page.getvalue()

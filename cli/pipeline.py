@@ -58,7 +58,10 @@ class ReadOptions(TypedDict, total=False):
 def frames(
     paths: Paths, tables: Collection[str], attributor: Attributor | None = None, **options: Unpack[ReadOptions]
 ) -> Iterator[tuple[str, pl.DataFrame]]:
-    """(table, rows) in the order in which they become known; several per table, none where it stays empty."""
+    """(table, rows) in the order in which they become known; several per table, none where it stays empty.
+
+    With an `attributor` flows say where and who; distances then rest on the round trips seen until the tick.
+    """
     from ..capture.stream import open_captures
     from ..dissect.dissector import Dissector
     from .rows import Devices, capture_rows
@@ -111,7 +114,9 @@ def read(path: Paths, **options: Unpack[ReadOptions]) -> Observations:
         warn(line)
 
     options["warn"] = keep
-    found = _gathered(frames(path, TABLES, open_attributor(**options), **options), TABLES)
+    attributor = open_attributor(**options)
+    found = _gathered(frames(path, TABLES, **options), TABLES)
+    found["flows"] = attributor.join(found["flows"])
     return Observations(**found, warnings=tuple(warnings))
 
 
@@ -143,9 +148,10 @@ def compare(
     marks = inputs.read_sessions(str(sessions))
     visited = inputs.read_visits(str(visits)) if visits is not None else None
     attributor = open_attributor(**options)
-    found = _gathered(frames(paths, COMPARED, attributor, **options), COMPARED)
+    found = _gathered(frames(paths, COMPARED, **options), COMPARED)
+    flows = attributor.join(found["flows"])
     result = comparison.compare(
-        found["flows"], found["exchanges"], marks, visited, found["capture"],
+        flows, found["exchanges"], marks, visited, found["capture"],
         comparison.CompareOptions(**(statistics or {})),
     )  # fmt: skip
     digest = digests(_listed(paths))
@@ -159,11 +165,11 @@ def where(targets: str | Sequence[str], **options: Unpack[ReadOptions]) -> pl.Da
     """Place, network, owner and category of addresses and names, a row each, and what each of them rests on."""
     import polars as pl
 
+    from ..geo import where as geo
+
     asked = [targets] if isinstance(targets, str) else list(targets)
-    attributor = open_attributor(**options)
-    addresses = [target for target in asked if _is_address(target)]
-    names = [target for target in asked if not _is_address(target)]
-    return pl.concat([attributor.addresses(addresses), attributor.names(names)], how="diagonal_relaxed")
+    kinds = {name: pl.UInt32() if name == "asn" else pl.String() for name in geo.COLUMNS}
+    return pl.DataFrame(geo.where(asked, open_attributor(**options)), schema=kinds)
 
 
 def _gathered(stream: Iterator[tuple[str, pl.DataFrame]], tables: Collection[str]) -> dict[str, pl.DataFrame]:
@@ -206,14 +212,6 @@ def _dissect_options(tables: Collection[str], options: ReadOptions) -> DissectOp
 
 def _listed(paths: Paths) -> list[str]:
     return [str(path) for path in ([paths] if isinstance(paths, str) or not hasattr(paths, "__iter__") else paths)]
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _ignore(_: object) -> None:

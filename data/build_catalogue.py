@@ -56,13 +56,19 @@ COMPANIES = {  # the package's word for an organisation -> the one that vendors.
     "OpenX Technologies": "OpenX",
     "PayPal Ads": "PayPal",
     "Salesforce Commerce Cloud": "Salesforce",
+    "Quora Ads": "Quora",
     "Salesforce.com": "Salesforce",
     "Sentry": "Functional Software (Sentry)",
+    "Skype": "Microsoft",
     "Snapchat": "Snap",
     "Twitch": "Amazon",
     "Yahoo!": "Yahoo",
     "YouTube": "Google",
 }
+VISITED = {  # sites that people visit: the package's word is of what other sites embed from there, not of the whole
+    "aol.co.uk", "aol.com", "apple.com", "bing.com", "ebay.com", "hp.com", "line.me", "microsoft.com",
+    "msn.com", "quora.com", "salesforce.com", "snapchat.com", "theguardian.com", "www.linkedin.com", "yahoo.com",
+}  # fmt: skip
 CONSENT = " CMP"  # consent platforms are listed apart from the company that runs them
 
 
@@ -77,7 +83,8 @@ def rows(entities: list[dict[str, Any]], source: str, date: str) -> list[tuple[s
         for pattern in entity["domains"]:
             match = "suffix" if pattern.startswith("*.") else "exact"
             domain = pattern.removeprefix("*.").lower()
-            found.append((owner, domain, match, name, category, "", source, LICENCE, date))
+            what = ("", "") if domain in VISITED else (name, category)
+            found.append((owner, domain, match, *what, "", source, LICENCE, date))
     return sorted(found, key=lambda row: (row[0].lower(), row[1]))
 
 

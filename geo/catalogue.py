@@ -1,9 +1,9 @@
 """Whose host a name is, what it belongs to, and what it is for.
 
 Theory: the catalogue is lists of domains in `data/catalogue/`, each row with its source. A row covers one name
-(`exact`) or a domain with all below it (`suffix`). An exact row has the first word, then the longest suffix; the
-project's own list comes before third-party-web for the same domain. A name that no row covers still has a registrable
-domain, by the Public Suffix List: that stands for an owner whom nobody here knows.
+(`exact`) or a domain with all below it (`suffix`). The longest domain wins; for the same domain the project's own list
+comes before third-party-web, and inside a list the exact row before the suffix. A name that no row covers still has a
+registrable domain, by the Public Suffix List: that stands for an owner whom nobody here knows.
 
 Rules: names come from the network: any text is answered, nothing is looked up anywhere but here.
 """
@@ -70,24 +70,28 @@ class Catalogue:
             self._load(each)
 
     def _load(self, each: List) -> None:
+        exact: dict[str, Attribution] = {}
+        suffix: dict[str, Attribution] = {}
         try:
             with each.path.open(newline="", encoding="utf-8") as file:
                 rows = csv.DictReader(file)
                 if tuple(rows.fieldnames or ()) != COLUMNS:
                     raise DatabaseError(f"{each.path}: line 1: expected the columns {','.join(COLUMNS)}")
                 for row in rows:
-                    self._add(row, each, rows.line_num)
+                    table = {"exact": exact, "suffix": suffix}.get(row["match"])
+                    if table is None or not row["domain"] or not row["owner"] or None in row.values():
+                        raise DatabaseError(
+                            f"{each.path}: line {rows.line_num}: a row needs every column, a domain, an owner and a "
+                            "match: exact or suffix"
+                        )
+                    table.setdefault(row["domain"], _attribution(row, each))
+                    self._dates[each.word] = max(self._dates.get(each.word, ""), row["date"])
         except (OSError, UnicodeDecodeError, csv.Error) as error:
             raise DatabaseError(f"{each.path}: cannot be read: install the package anew ({error})") from error
 
-    def _add(self, row: dict[str, str], each: List, line: int) -> None:
-        table = {"exact": self._exact, "suffix": self._suffix}.get(row["match"])
-        if table is None or not row["domain"] or not row["owner"]:
-            raise DatabaseError(f"{each.path}: line {line}: a row needs owner, domain and a match: exact or suffix")
-        evidence = f"{row['source']}, {row['date']}"
-        found = Attribution(row["owner"], row["product"] or None, row["category"] or None, each.word, evidence)
-        table.setdefault(row["domain"], found)
-        self._dates[each.word] = max(self._dates.get(each.word, ""), row["date"])
+        # an earlier list's word for a domain stands, whichever kind of row it gave it in
+        self._exact = {domain: row for domain, row in exact.items() if domain not in self._suffix} | self._exact
+        self._suffix = suffix | self._suffix
 
     def find(self, name: str) -> Attribution:
         """What is known of a host's name; `UNKNOWN` for addresses, empty and impossible names."""
@@ -128,6 +132,11 @@ class Catalogue:
             }
             for each in self.lists
         ]  # fmt: skip
+
+
+def _attribution(row: dict[str, str], each: List) -> Attribution:
+    evidence = f"{row['source']}, {row['date']}"
+    return Attribution(row["owner"], row["product"] or None, row["category"] or None, each.word, evidence)
 
 
 def bare(name: str) -> str:

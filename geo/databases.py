@@ -51,7 +51,7 @@ class Origin(NamedTuple):
 
 ORIGINS = (
     Origin("wiretally-Country", "DB-IP Country Lite", "CC BY 4.0", DB_IP),
-    Origin("wiretally-ASN", "RouteViews, NRO and DB-IP ASN Lite", "CC BY 4.0",
+    Origin("wiretally-ASN", "Route Views, NRO and DB-IP ASN Lite", "CC BY 4.0",
            f"routeviews.org; nro.net; {DB_IP}; merged by ip-location-db"),
     Origin("DBIP-", None, "CC BY 4.0 where Lite", DB_IP),
     Origin("GeoLite2-", None, "GeoLite End User License Agreement",

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from typing import TYPE_CHECKING
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -44,7 +45,7 @@ class Outlines:
             with np.load(self.path) as file:
                 points = np.cumsum(file["steps"], axis=0) * float(file["unit"])
                 codes, of_country, starts = file["codes"].tolist(), file["rings"].tolist(), file["starts"]
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
             raise DatabaseError(f"{self.path}: cannot be read: install the package anew ({error})") from error
         found: dict[str, list[Floats]] = {code: [] for code in codes}
         for number, ring in zip(of_country, np.split(points, starts[1:-1]), strict=True):

@@ -1,0 +1,218 @@
+import random
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from wiretally.core.errors import DatabaseError, InputError
+from wiretally.core.schema import ATTRIBUTION, FLOWS, polars_schema
+from wiretally.geo import attributor as module
+from wiretally.geo.attributor import KM_PER_RTT_MS, MARGIN_KM, Attributor, GeoConfig
+from wiretally.geo.outlines import Outlines
+
+BERLIN = (52.52, 13.405)
+SINGAPORE, GOOGLE, PRIVATE = "161.117.71.74", "8.8.8.8", "192.168.1.1"
+COLUMNS = [column.name for column in ATTRIBUTION]
+
+
+@pytest.fixture
+def plain():
+    return Attributor.open()
+
+
+@pytest.fixture
+def berlin():
+    return Attributor.open(GeoConfig(place=BERLIN))
+
+
+def flows(*rows):
+    """(remote_ip, name, rtt_remote_ms) each."""
+    given_rows = [
+        {"flow_id": str(number), "remote_ip": address, "name": name, "rtt_remote_ms": rtt}
+        for number, (address, name, rtt) in enumerate(rows)
+    ]
+    return pl.DataFrame(given_rows, schema=polars_schema(FLOWS)).drop(COLUMNS)
+
+
+def one(attributor, address, name=None, rtt=None):
+    return attributor.join(flows((address, name, rtt))).row(0, named=True)
+
+
+class TestWords:
+    def test_place_and_network_come_from_the_address_and_the_owner_from_the_name(self, plain):
+        row = one(plain, SINGAPORE, "sa.api.intl.miui.com", 12.5)
+        assert {name: row[name] for name in COLUMNS} == {
+            "country": "SG", "asn": 45102, "as_org": "Alibaba (US) Technology Co., Ltd.",
+            "owner": "Xiaomi Corporation", "product": row["product"], "category": "telemetry",
+            "attribution_source": "catalogue", "geo_check": "unknown", "max_distance_km": 1250.0,
+        }  # fmt: skip
+        assert row["product"]
+
+    def test_without_a_name_the_network_stands_for_the_owner(self, plain):
+        row = one(plain, GOOGLE)
+        assert (row["owner"], row["category"], row["attribution_source"]) == ("Google LLC", None, "as")
+
+    @pytest.mark.parametrize("name", ["8.8.8.8", "com", ""])
+    def test_nor_with_a_name_that_is_none(self, plain, name):
+        assert one(plain, GOOGLE, name)["attribution_source"] == "as"
+
+    def test_a_name_that_nobody_knows_stands_for_itself(self, plain):
+        row = one(plain, GOOGLE, "www.nobody-knows.example.org")
+        assert (row["owner"], row["category"], row["attribution_source"]) == ("example.org", None, "domain")
+
+    def test_private_ends_have_no_place_but_may_have_a_name(self, plain):
+        row = one(plain, PRIVATE, "printer.local", 0.3)
+        assert [row[name] for name in ("country", "asn", "as_org", "category")] == [None] * 4
+        assert row["geo_check"] == "unknown"
+        row = one(plain, PRIVATE)
+        assert [row[name] for name in ("owner", "attribution_source")] == [None, None]
+
+    def test_no_address_at_all(self, plain):
+        row = one(plain, None)
+        assert [row[name] for name in COLUMNS] == [None] * 7 + ["unknown", None]
+
+
+class TestShape:
+    def test_the_columns_are_the_schemas_in_its_order(self, plain):
+        joined = plain.join(flows((GOOGLE, None, 1.0)))
+        schema = polars_schema(FLOWS)
+        assert joined.columns == list(schema)
+        assert {name: joined.schema[name] for name in COLUMNS} == {name: schema[name] for name in COLUMNS}
+
+    def test_no_rows(self, plain):
+        joined = plain.join(flows())
+        assert joined.columns == FLOWS.names
+        assert joined.height == 0
+
+    def test_null_columns_of_the_schema_are_filled(self, plain):
+        full = pl.DataFrame([{"remote_ip": GOOGLE}], schema=polars_schema(FLOWS))
+        assert plain.join(full)["country"].to_list() == ["US"]
+
+    def test_rows_stay_in_order_and_none_is_lost_or_doubled(self, plain):
+        rng = random.Random(3)
+        picked = [
+            (
+                rng.choice([GOOGLE, SINGAPORE, PRIVATE, None, "2a00:1450::1"]),
+                rng.choice(["a.mi.com", "x.org", None]),
+                None,
+            )
+            for _ in range(500)
+        ]
+        joined = plain.join(flows(*picked))
+        assert joined["flow_id"].to_list() == [str(number) for number in range(500)]
+        assert joined["remote_ip"].to_list() == [address for address, _, _ in picked]
+
+    def test_addresses_and_names_keep_order_and_repeats(self, plain):
+        texts = [GOOGLE, "word", PRIVATE, GOOGLE]
+        assert plain.addresses(texts).to_dict(as_series=False) == {
+            "address": texts, "country": ["US", None, None, "US"], "asn": [15169, None, None, 15169],
+            "as_org": ["Google LLC", None, None, "Google LLC"],
+        }  # fmt: skip
+        found = plain.names(["x.mi.com", "8.8.8.8", "x.mi.com"])
+        assert found["owner"].to_list() == ["Xiaomi Corporation", None, "Xiaomi Corporation"]
+        assert plain.names([]).columns == ["name", "owner", "product", "category", "attribution_source"]
+        assert plain.addresses([]).height == 0
+
+
+class TestLightSpeed:
+    KM = Outlines().distance_km(BERLIN, "SG")
+
+    def test_a_country_too_far_for_the_round_trip_is_impossible(self, berlin):
+        row = one(berlin, SINGAPORE, None, 15.0)
+        assert (row["country"], row["geo_check"], row["max_distance_km"]) == ("SG", "impossible", 1500.0)
+
+    def test_a_country_within_it_is_plausible(self, berlin):
+        assert one(berlin, SINGAPORE, None, 160.0)["geo_check"] == "plausible"
+        assert one(berlin, "2003::1", None, 0.0)["geo_check"] == "plausible"  # Germany
+
+    def test_the_border_between_the_two(self, berlin):
+        edge = (self.KM - MARGIN_KM) / KM_PER_RTT_MS
+        assert one(berlin, SINGAPORE, None, edge + 0.01)["geo_check"] == "plausible"
+        assert one(Attributor.open(GeoConfig(place=BERLIN)), SINGAPORE, None, edge - 0.01)["geo_check"] == "impossible"
+
+    @pytest.mark.parametrize("rtt", [None, -0.5, float("nan"), float("inf")])
+    def test_without_a_usable_round_trip_nothing_is_known(self, berlin, rtt):
+        row = one(berlin, SINGAPORE, None, rtt)
+        assert (row["geo_check"], row["max_distance_km"]) == ("unknown", None)
+
+    def test_the_smallest_of_an_address_counts_for_all_its_flows(self, berlin):
+        joined = berlin.join(flows((SINGAPORE, None, 200.0), (SINGAPORE, None, 9.0), (SINGAPORE, None, None)))
+        assert joined["max_distance_km"].to_list() == [900.0] * 3
+        assert joined["geo_check"].to_list() == ["impossible"] * 3
+
+    def test_and_for_frames_that_follow(self, berlin):
+        assert one(berlin, SINGAPORE, None, 200.0)["geo_check"] == "plausible"
+        assert one(berlin, SINGAPORE, None, 9.0)["geo_check"] == "impossible"
+        assert one(berlin, SINGAPORE, None, 200.0)["max_distance_km"] == 900.0
+        assert one(berlin, GOOGLE, None, 200.0)["max_distance_km"] == 20_000.0
+
+    @given(
+        st.lists(st.tuples(st.sampled_from([SINGAPORE, GOOGLE]), st.none() | st.floats(0, 300)), max_size=12),
+        st.integers(1, 5),
+    )
+    def test_any_split_into_frames_ends_at_the_same_bound(self, rows, size):
+        attributor = Attributor.open()
+        for start in range(0, len(rows), size):
+            attributor.join(flows(*((address, None, rtt) for address, rtt in rows[start : start + size])))
+        for address in {address for address, _ in rows}:
+            least = min((rtt for other, rtt in rows if other == address and rtt is not None), default=None)
+            assert one(attributor, address)["max_distance_km"] == (least if least is None else least * KM_PER_RTT_MS)
+
+
+class TestOncePerRun:
+    def count(self, monkeypatch, attributor):
+        asked = []
+        for database in (attributor.country, attributor.asn):
+            whole = database.look_up
+            monkeypatch.setattr(
+                database, "look_up", lambda texts, *rest, whole=whole: asked.extend(texts) or whole(texts, *rest)
+            )
+        find = attributor.catalogue.find
+        monkeypatch.setattr(attributor.catalogue, "find", lambda name: asked.append(name) or find(name))
+        return asked
+
+    def test_each_address_and_name(self, monkeypatch, plain):
+        asked = self.count(monkeypatch, plain)
+        for _ in range(3):
+            plain.join(flows(*[(GOOGLE, "a.example.org", None), (SINGAPORE, "b.example.org", None)] * 5))
+        assert sorted(asked) == sorted([GOOGLE, SINGAPORE] * 2 + ["a.example.org", "b.example.org"])
+
+    def test_memory_is_bounded_and_what_was_forgotten_is_looked_up_again(self, monkeypatch, berlin):
+        monkeypatch.setattr(module, "MOST_KNOWN", 10)
+        first = one(berlin, SINGAPORE, "sa.api.intl.miui.com", 9.0)
+        for block in range(5):
+            rows = [(f"8.8.{block}.{number}", f"h{block}-{number}.example.org", 5.0) for number in range(8)]
+            joined = berlin.join(flows(*rows))
+            assert joined["country"].null_count() == 0
+            assert berlin._placed.frame.height <= 10
+            assert berlin._named.frame.height <= 10
+            assert berlin._fastest.height <= 10
+        again = one(berlin, SINGAPORE, "sa.api.intl.miui.com", 9.0)
+        assert again == first
+
+    def test_one_frame_larger_than_the_bound(self, monkeypatch, plain):
+        monkeypatch.setattr(module, "MOST_KNOWN", 10)
+        rows = [(f"8.8.8.{number}", f"h{number}.example.org", 5.0) for number in range(30)]
+        joined = plain.join(flows(*rows, *rows))
+        assert joined["country"].to_list() == ["US"] * 60
+        assert joined["owner"].to_list() == ["example.org"] * 60
+        assert joined["max_distance_km"].to_list() == [500.0] * 60
+
+
+def test_what_it_rests_on_is_listed(plain):
+    assert [each["kind"] for each in plain.databases] == ["country", "asn", "catalogue", "catalogue"]
+    for each in plain.databases:
+        assert set(each) == {"name", "kind", "path", "type", "build_date", "licence", "attribution", "sha256"}
+        assert all(each.values())
+
+
+def test_files_of_the_users_are_named_when_they_are_missing(tmp_path):
+    for config in (GeoConfig(country_db=str(tmp_path / "x")), GeoConfig(asn_db=str(tmp_path / "x"))):
+        with pytest.raises(DatabaseError, match="no such file"):
+            Attributor.open(config)
+
+
+@pytest.mark.parametrize("place", [(91, 0), (0, 181), (-90.1, 0), (float("nan"), 0)])
+def test_a_place_that_is_not_on_the_globe(place):
+    with pytest.raises(InputError, match="not on the globe"):
+        Attributor.open(GeoConfig(place=place))

@@ -29,6 +29,12 @@ STANDARD_INPUT = "-"
 DAMAGE = (EOFError, OSError, zlib.error, lzma.LZMAError, ValueError, RuntimeError)
 
 
+def damage() -> tuple[type[Exception], ...]:
+    """What decompressors raise where their data are damaged; zstandard's is known once it has been used."""
+    zstandard = sys.modules.get("zstandard")
+    return (*DAMAGE, zstandard.ZstdError) if zstandard else DAMAGE
+
+
 class Counted(io.RawIOBase):
     """A raw stream that counts what has been read from it and can be looked into before."""
 
@@ -99,7 +105,7 @@ class Source:
         """The next decompressed bytes, left where they are."""
         try:
             return self._stream.look(size)
-        except DAMAGE as e:
+        except damage() as e:
             self.damaged = str(e) or type(e).__name__
             return b""
 
@@ -112,7 +118,7 @@ class Source:
                 if not got:
                     break
                 filled += got
-        except DAMAGE as e:
+        except damage() as e:
             self.damaged = str(e) or type(e).__name__
         return filled
 

@@ -17,7 +17,7 @@ LOOK_AT, REFUSE = 400, 600
 TEXT = {".py", ".md", ".toml", ".txt", ".yml", ".yaml", ".html", ".j2", ".css", ".csv", ".json", ".sh", ""}
 # written in pieces, so that this file does not name them itself
 HOSTS = ("pypi" + ".org", "python" + "hosted", "registry." + "npmjs", "deb." + "debian")
-FOLDERS = ("/wo" + "rk/", "/ro" + "ot/", "/ho" + "me/", "/fa" + "rm/")
+FOLDERS = ("/wo" + "rk/", "/ro" + "ot/", "/fa" + "rm/")
 LATER = re.compile(r"\b(TO" + "DO|FIX" + "ME|XX" + "X|NotImplemented" + r"Error)\b")
 
 

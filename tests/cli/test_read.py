@@ -1,13 +1,14 @@
-"""`wiretally read` as a process: exit codes, one-line errors, streams, hostile names."""
+"""`wiretally read`: exit codes, one-line errors, streams, hostile names."""
 
+import contextlib
 import csv
 import io
 import json
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
+from typing import NamedTuple
 
 import polars as pl
 import pytest
@@ -16,13 +17,33 @@ from scapy.layers.dns import DNS, DNSQR
 from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.l2 import Ether
 from scapy.utils import wrpcap
+from wiretally.cli.main import main
 
 SAMPLE = str(Path(wiretally.__file__).parent / "data" / "samples" / "leaky" / "capture.pcapng.zst")
+FILE_HEADER = 24  # bytes of a pcap file before its first packet
 COMMAND = [sys.executable, "-m", "wiretally.cli.main", "read"]
 
 
-def run(*words, **options):
-    return subprocess.run([*COMMAND, *map(str, words)], capture_output=True, check=False, **options)
+class Shown(NamedTuple):
+    """What a run left behind."""
+
+    returncode: int
+    stdout: bytes
+    stderr: bytes
+
+
+@pytest.fixture
+def run(monkeypatch, capfdbinary):
+    """The program in this process, as `wiretally read …`."""
+
+    def run_program(*words):
+        monkeypatch.setattr(sys, "argv", ["wiretally", "read", *map(str, words)])
+        capfdbinary.readouterr()
+        with pytest.raises(SystemExit) as left:
+            main()
+        return Shown(left.value.code or 0, *capfdbinary.readouterr())
+
+    return run_program
 
 
 @pytest.fixture
@@ -51,7 +72,7 @@ def one_line(shown, *words):
         assert word in line
 
 
-def test_formats_agree(capture, tmp_path):
+def test_formats_agree(run, capture, tmp_path):
     target = tmp_path / "flows.parquet"
     assert run(capture, "--format", "parquet", "-o", target).returncode == 0
     frame = pl.read_parquet(target)
@@ -67,7 +88,7 @@ def test_formats_agree(capture, tmp_path):
 
 
 @pytest.mark.parametrize("table", ["flows", "exchanges", "tls", "dns", "http", "devices", "capture"])
-def test_every_table_has_a_glance(table, capture):
+def test_every_table_has_a_glance(run, table, capture):
     shown = run(capture, "--table", table)
     assert shown.returncode == 0
     assert shown.stderr == b""
@@ -75,21 +96,24 @@ def test_every_table_has_a_glance(table, capture):
 
 
 @pytest.mark.parametrize("form", ["text", "jsonl", "csv"])
-def test_control_characters_of_the_network_never_reach_the_screen(form, capture):
+def test_control_characters_of_the_network_never_reach_the_screen(run, form, capture):
     shown = run(capture, "--table", "http", "--format", form)
     assert b"evil" in shown.stdout
     assert b"\x1b" not in shown.stdout
 
 
-def test_standard_input_and_several_files(capture):
-    piped = run("-", "--table", "capture", "--format", "jsonl", input=capture.read_bytes())
+def test_standard_input_and_several_files(run, capture):
+    piped = subprocess.run(
+        [*COMMAND, "-", "--table", "capture", "--format", "jsonl"],
+        input=capture.read_bytes(), capture_output=True, check=True,
+    )  # fmt: skip
     (row,) = map(json.loads, piped.stdout.splitlines())
     assert (row["source"], row["packets"]) == ("-", 3)
     both = run(capture, SAMPLE, "--table", "capture", "--format", "jsonl")
     assert [json.loads(line)["source"] for line in both.stdout.splitlines()] == [str(capture), SAMPLE]
 
 
-def test_a_capture_cut_short_is_read_to_its_last_whole_packet(capture):
+def test_a_capture_cut_short_is_read_to_its_last_whole_packet(run, capture):
     capture.write_bytes(capture.read_bytes()[:-5])
     shown = run(capture, "--table", "capture", "--format", "jsonl")
     assert shown.returncode == 0
@@ -102,7 +126,7 @@ def test_a_capture_cut_short_is_read_to_its_last_whole_packet(capture):
     one_line(run(capture, "--strict"), "phone.pcap")
 
 
-def test_what_cannot_be_read_is_one_line(tmp_path):
+def test_what_cannot_be_read_is_one_line(run, tmp_path):
     one_line(run(tmp_path / "nowhere.pcap"), "nowhere.pcap")
     one_line(run(tmp_path), str(tmp_path))
     noise = tmp_path / "noise.pcap"
@@ -114,7 +138,7 @@ def test_what_cannot_be_read_is_one_line(tmp_path):
     one_line(run(hostile))
 
 
-def test_what_cannot_be_written_is_one_line(capture, tmp_path):
+def test_what_cannot_be_written_is_one_line(run, capture, tmp_path):
     one_line(run(capture, "-o", tmp_path / "no" / "place.csv"), "place.csv")
     one_line(run(capture, "--country-db", tmp_path / "no.mmdb"), "no.mmdb")
 
@@ -134,12 +158,16 @@ def test_an_interrupt_leaves_nothing(tmp_path, capture):
         [*COMMAND, "-", "-o", str(tmp_path / "out.csv"), "--format", "csv"],
         stdin=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
-    command.stdin.write(capture.read_bytes())
+    packets = capture.read_bytes()[FILE_HEADER:]
+    command.stdin.write(capture.read_bytes() + packets * (1_000_000 // len(packets)))  # far more than a pipe holds
     command.stdin.flush()
-    while command.poll() is None and not list(tmp_path.glob(".out.csv.*")):
-        time.sleep(0.05)
-    time.sleep(0.5)
-    command.send_signal(signal.SIGINT)
-    assert command.wait() == 130
+    assert list(tmp_path.glob(".out.csv.*"))
+    while (
+        command.poll() is None
+    ):  # between two system calls a signal waits for the next: press again, as a person would
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            command.send_signal(signal.SIGINT)
+            command.wait(timeout=5)
+    assert command.returncode == 130
     assert b"Traceback" not in command.stderr.read()
     assert [path.name for path in tmp_path.iterdir()] == ["phone.pcap"]

@@ -65,7 +65,7 @@ ATTRIBUTION = (
     Column("owner", "str", "organisation that runs the destination, from the catalogue"),
     Column("product", "str", "what the destination belongs to"),
     Column("category", "str", "telemetry, telemetry_mixed, analytics, ads, crash, push, update, sync, search, cdn, …"),
-    Column("attribution_source", "str", "what owner and category rest on"),
+    Column("attribution_source", "str", "whose word owner and category are: catalogue, third-party-web, domain (registered, owner unknown), as (no name)"),
     Column("geo_check", "str", "plausible, impossible or unknown: the country against the smallest RTT"),
     Column("max_distance_km", "f64", "how far away the server can be at most, by the smallest RTT seen", "km"),
 )

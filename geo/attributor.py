@@ -34,7 +34,7 @@ KM_PER_RTT_MS = 100.0  # light in fibre does 2/3 c, there and back: Katz-Bassett
 MARGIN_KM = 100.0  # outlines at 1:50 million, islands they leave out, a configured place that is not quite it: 1 ms
 MOST_KNOWN = 1 << 18
 BY_NETWORK = "as"
-NAMED = {"owner": pl.String, "product": pl.String, "category": pl.String, "attribution_source": pl.String}
+NAMED = ("owner", "product", "category", "attribution_source")
 
 
 class GeoConfig(NamedTuple):
@@ -113,11 +113,15 @@ class Attributor:
         ])  # fmt: skip
 
     def _name(self, names: pl.Series) -> pl.DataFrame:
-        found = [self.catalogue.find(name)[:4] for name in names.to_list()]
-        columns = list(zip(*found, strict=True)) or [()] * len(NAMED)
-        return pl.DataFrame(
-            [names, *(pl.Series(name, values, pl.String) for name, values in zip(NAMED, columns, strict=True))]
-        )
+        columns: dict[str, list[str | None]] = {column: [] for column in NAMED}
+        owners, products, categories, sources = columns.values()
+        for name in names.to_list():
+            found = self.catalogue.find(name)
+            owners.append(found.owner)
+            products.append(found.product)
+            categories.append(found.category)
+            sources.append(found.source)
+        return pl.DataFrame([names, *(pl.Series(column, values, pl.String) for column, values in columns.items())])
 
     def _bounded(self, flows: pl.DataFrame) -> pl.DataFrame:
         """remote_ip, rtt_ms: the smallest round trips of all frames so far; a time that ran backwards is none."""

@@ -113,25 +113,17 @@ class Database:
         self._answer = self._by_geoip2(samples[0][0]) or (lambda address: read(reader.get(address)))
 
     def _by_geoip2(self, sample: str) -> Callable[[str], Answer | None] | None:
-        """A look-up through `geoip2`, if that takes this file for one of its own."""
+        """A look-up, of addresses that have a record, through `geoip2`, if that takes this file for one of its own."""
         import geoip2.database
-        from geoip2.errors import AddressNotFoundError
 
         reader = geoip2.database.Reader(self.path)
 
         def country(address: str) -> str | None:
-            try:
-                return reader.country(address).country.iso_code
-            except AddressNotFoundError:
-                return None
+            return reader.country(address).country.iso_code
 
-        def network(address: str) -> Network | None:
-            try:
-                found = reader.asn(address)
-            except AddressNotFoundError:
-                return None
-            number = found.autonomous_system_number
-            return None if number is None else Network(number, found.autonomous_system_organization)
+        def network(address: str) -> Network:
+            found = reader.asn(address)
+            return Network(found.autonomous_system_number, found.autonomous_system_organization)
 
         look_up = country if self.kind == "country" else network
         try:

@@ -124,6 +124,19 @@ class TestFaults:
         path.write_bytes(content)
         self.one_line(path)
 
+    @pytest.mark.parametrize("kind", ["GeoLite2-Country", "country ipvAll"])
+    def test_a_record_beyond_those_that_are_sampled_is_damaged(self, tmp_path, kind):
+        networks = {f"1.{number}.0.0/16": {"country": {"iso_code": f"{number:02x}"[:2]}} for number in range(0, 256, 2)}
+        path = mmdb.write(
+            tmp_path / "x.mmdb", networks | {"8.8.8.0/24": {"country": {"iso_code": "US"}}}, database_type=kind
+        )
+        content = bytearray(path.read_bytes())
+        at = content.rindex(b"iso_code", 0, content.rindex(b"MaxMind.com"))
+        content[at - 1 : at + 8] = b"\xff" * 9
+        path.write_bytes(content)
+        assert asked(Database(path, "country"), ["1.0.0.1"]) == ["00"]
+        assert "damaged at 8.8.8.8" in self.one_line(path)
+
     def test_the_other_kind(self, tmp_path):
         assert "no asn: give GeoLite2-ASN" in self.one_line(BUNDLED / "country.mmdb", "asn")
         assert "no country: give" in self.one_line(BUNDLED / "asn.mmdb")

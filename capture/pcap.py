@@ -11,7 +11,7 @@ cannot be true and is raised to it.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,9 @@ from ..core.packets import Interface
 from ..core.status import NEED_MORE, OK
 from ..core.wire import Bytes
 from .layout import BAD_CAPTURED, greatest_captured, u32
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Packets = npt.NDArray[np.void]
 

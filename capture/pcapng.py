@@ -11,7 +11,7 @@ the same place, link type and name are one to the outside, so that a thousand co
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +33,9 @@ from .layout import (
     u16,
     u32,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 Packets = npt.NDArray[np.void]
 

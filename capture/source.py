@@ -16,12 +16,14 @@ import io
 import lzma
 import sys
 import zlib
-from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from ..core.errors import CaptureError
 from .report import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 MAX_WRAPPINGS = 3  # a compressed file inside a compressed file inside a compressed file
 LOOK = 8
@@ -150,7 +152,7 @@ def _lz4(stream: IO[bytes]) -> IO[bytes]:
 
 WRAPPINGS: tuple[tuple[bytes, Callable[[IO[bytes]], IO[bytes]]], ...] = (
     (b"\x1f\x8b", lambda stream: cast("IO[bytes]", gzip.GzipFile(fileobj=stream))),
-    (b"\xfd7zXZ\x00", lambda stream: cast("IO[bytes]", lzma.LZMAFile(stream))),
+    (b"\xfd7zXZ\x00", lambda stream: cast("IO[bytes]", lzma.LZMAFile(stream))),  # noqa: SIM115  (closed with the source)
     (b"BZh", lambda stream: cast("IO[bytes]", bz2.BZ2File(stream))),
     (b"\x28\xb5\x2f\xfd", _zstd),
     (b"\x04\x22\x4d\x18", _lz4),
@@ -160,7 +162,7 @@ WRAPPINGS: tuple[tuple[bytes, Callable[[IO[bytes]], IO[bytes]]], ...] = (
 def _open(path: str) -> tuple[int | None, IO[bytes]]:
     """(size as stored if it is known, the raw stream)."""
     if path == STANDARD_INPUT:
-        return None, cast("IO[bytes]", open(sys.stdin.fileno(), "rb", buffering=0, closefd=False))  # noqa: PTH123
+        return None, cast("IO[bytes]", open(sys.stdin.fileno(), "rb", buffering=0, closefd=False))
     if "://" in path:
         return _open_address(path)
     file = Path(path)
@@ -184,7 +186,7 @@ def _open_address(path: str) -> tuple[int | None, IO[bytes]]:
         raise CaptureError(f"{shown(path)}: addresses need fsspec; install wiretally[remote]") from None
     try:
         opened = fsspec.open(path, "rb").open()
-    except Exception as e:  # file systems raise what they like
+    except Exception as e:  # noqa: BLE001  (file systems raise what they like)
         raise CaptureError(f"{shown(path)}: cannot be opened: {str(e).splitlines()[0] if str(e) else type(e).__name__}"
                            ) from None  # fmt: skip
     return getattr(opened, "size", None), cast("IO[bytes]", opened)

@@ -11,9 +11,7 @@ backwards. A file that ends in mid-packet, or is damaged from some place on, giv
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +24,10 @@ from .pcap import FILE_HEADER, PcapIndexer, byte_order
 from .pcapng import PcapngIndexer, section_order
 from .report import SourceReport, shown
 from .source import Source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from types import TracebackType
 
 BUFFER_BYTES = 4 << 20
 PEEK_BYTES = 1 << 16  # of a file that waits for its turn: enough for its first packet
@@ -115,7 +117,7 @@ class CaptureFile:
             if rest >= MAX_BUFFER:
                 return False
             self._buffer = np.concatenate((self._buffer, np.empty(rest, np.uint8)))
-        got = self._source.readinto(memoryview(self._buffer)[self._end :])
+        got = self._source.readinto(self._buffer.data[self._end :])
         self._end += got
         self._exhausted = self._end < len(self._buffer)
         return got > 0

@@ -105,7 +105,7 @@ def counters(counts: Array) -> dict[str, pl.Series]:
 
 
 def milliseconds(ns: Array, known: Array) -> pl.Series:
-    """ns as ms; null where not known."""
+    """Nanoseconds as ms; null where not known."""
     return pl.select(pl.when(pl.Series(known)).then(pl.Series(ns / 1e6))).to_series()
 
 

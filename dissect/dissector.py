@@ -100,7 +100,8 @@ class Dissector:
     @property
     def given_up(self) -> dict[str, int]:
         """What was given up, and why: holes, records, evicted flows, malformed messages; see `state.py`."""
-        return {name: int(self._state["counters"][at]) for at, name in enumerate(COUNTER_NAMES)}
+        counted = {name: int(self._state["counters"][at]) for at, name in enumerate(COUNTER_NAMES)}
+        return counted | {"names_refused": int(self._state["names"]["refused"])}
 
     def feed(self, batch: PacketBatch) -> None:
         """Takes every packet of the batch, in order."""

@@ -5,11 +5,12 @@ known by its number from then on; Python makes text of it once. Open addressing;
 nothing rests on the hash being unique, and the hash is keyed, so names cannot be crafted to collide.
 
 Rules: number 0 is "none" and has no bytes. The tables are one record of fixed size whose unused pages cost nothing;
-the part of `slots` in use doubles as names come. A full arena is asked about (`has_room`) before it is written.
+the part of `slots` in use doubles as names come. When they are full, new byte strings are number 0, counted.
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ NAMES = np.dtype(
         ("count", np.int64),  # entries, with number 0
         ("mask", np.int64),  # slots in use, less one
         ("key", np.uint64),
+        ("refused", np.int64),  # byte strings that found no room
     ],
     align=True,
 )
@@ -46,13 +48,6 @@ def prepare(names: Names, key: int) -> None:
     names["count"] = 1
     names["mask"] = FIRST_SLOTS - 1
     names["key"] = np.uint64(key)
-
-
-@inline
-def has_room(names: Names, entries: int, size: int) -> bool:
-    """Whether that many more entries and bytes fit."""
-    count = names["count"]
-    return count + entries <= MAX_NAMES and names["start"][count] + size <= MAX_NAME_BYTES
 
 
 @inline
@@ -79,7 +74,7 @@ def _equal(names: Names, number: int, b: Bytes, at: int, end: int) -> bool:
 
 @inline
 def intern(names: Names, b: Bytes, at: int, end: int) -> int:
-    """The number of b[at:end]; 0 for no bytes. The caller has made sure that there is room."""
+    """The number of b[at:end]; 0 for no bytes, and for new ones when there is no room."""
     if end <= at:
         return 0
     hashed = hash_bytes(b, at, end, names["key"])
@@ -92,6 +87,9 @@ def intern(names: Names, b: Bytes, at: int, end: int) -> int:
         slot = (slot + 1) & mask
     number = names["count"]
     start = names["start"][number]
+    if number >= MAX_NAMES or start + end - at > MAX_NAME_BYTES:
+        names["refused"] += 1
+        return 0
     for n in range(end - at):
         names["arena"][start + n] = b[at + n]
     names["start"][number + 1] = start + end - at
@@ -136,7 +134,7 @@ def texts(names: Names, first: int) -> list[str]:
         return []
     arena = names["arena"][int(starts[0]) : int(starts[-1])].tobytes()
     offsets = (starts - starts[0]).tolist()
-    return [_text(arena[low:high]) for low, high in zip(offsets[:-1], offsets[1:], strict=True)]
+    return [_text(arena[low:high]) for low, high in pairwise(offsets)]
 
 
 def _text(value: bytes) -> str:

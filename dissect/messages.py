@@ -1,7 +1,8 @@
 """From a message's bytes to a row: who said it, when, and what the parser of its protocol found.
 
 Rules: a row is two records at the same place of two sheets: the ends of the flow, and the parser's. The packet pass
-has made sure that every sheet has room for what one packet can yield.
+has made sure that every sheet has room for what one packet yields in earnest; a packet made of thousands of empty
+messages may find a sheet full, and what does not fit is counted.
 """
 
 from __future__ import annotations
@@ -11,19 +12,24 @@ import numpy as np
 from ..core.jit import inline, kernel
 from ..core.status import OK
 from ..core.wire import Bytes, be24, u8
-from .dns.message import KIND_ADDRESS, parse_dns
+from .dns.message import KIND_ADDRESS, MAX_ANSWERS, parse_dns
 from .http import parse_request
 from .link import Record
 from .resolver import learn
 from .state import (
+    ANSWER_SHEET,
     ANSWERS,
     DNS_MALFORMED,
     DNS_ROWS,
+    DNS_SHEET,
     DOWN,
     HTTP_ROWS,
+    HTTP_SHEET,
     OUTER_NAMES,
+    SHEETS_FULL,
     TLS_MALFORMED,
     TLS_ROWS,
+    TLS_SHEET,
     Array,
     State,
 )
@@ -74,6 +80,9 @@ def client_hello(state: State, b: Bytes, place: int, way: int, at: int, end: int
     """A ClientHello: a row, and the flow's name. One that was cut off names the flow, but has no fingerprint."""
     f, c = state["flows"][place], state["cold"][place]
     rows = state["cursor"][TLS_ROWS]
+    if rows >= TLS_SHEET:
+        state["counters"][SHEETS_FULL] += 1
+        return
     hello = state["hellos"][rows]
     if parse_client_hello(b, at, end, letter, state["names"], state["work"], state["work_ints"], hello) != OK:
         state["counters"][TLS_MALFORMED] += 1
@@ -126,6 +135,9 @@ def dns_message(state: State, b: Bytes, place: int, way: int, at: int, end: int,
     """A DNS message: a row, its answers, and what the device learns from it."""
     f, c = state["flows"][place], state["cold"][place]
     rows, answers = state["cursor"][DNS_ROWS], state["cursor"][ANSWERS]
+    if rows >= DNS_SHEET or answers + MAX_ANSWERS > ANSWER_SHEET:
+        state["counters"][SHEETS_FULL] += 1
+        return
     message = state["messages"][rows]
     status, written = parse_dns(b, at, end, state["names"], state["work"], message, state["answers"], answers)
     if status != OK:
@@ -154,6 +166,9 @@ def http_message(state: State, b: Bytes, place: int, at: int, end: int, now: int
     """A request's head: a row, and the flow's name."""
     f, c = state["flows"][place], state["cold"][place]
     rows = state["cursor"][HTTP_ROWS]
+    if rows >= HTTP_SHEET:
+        state["counters"][SHEETS_FULL] += 1
+        return
     request = state["requests"][rows]
     if parse_request(b, at, end, state["names"], request) != OK:
         return

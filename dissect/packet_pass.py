@@ -26,7 +26,6 @@ from .flow_table import (
     retire,
     stale,
 )
-from .intern import has_room
 from .ip import PROTOCOL_TCP, PROTOCOL_UDP, decode
 from .link import Record
 from .reassembly import drop_held
@@ -57,8 +56,8 @@ from .state import (
     HTTP_SHEET,
     IP,
     LATEST,
-    MAX_ACTIVE,
     MALFORMED_PACKETS,
+    MAX_ACTIVE,
     PACKETS,
     PAYLOAD,
     SEEN,
@@ -73,14 +72,14 @@ from .state import (
 )
 from .stream import release
 from .tcp import brings_news, is_new_connection, tcp_segment
-from .transport import ACK, SYN, read_transport
+from .transport import read_transport
 from .udp import udp_datagram
 
 ROOM = 1
 ALL_TAKEN = 0
-ROWS_OF_A_PACKET = 64  # exchanges, hellos, heads: more than a packet and a sweep can yield
+ROWS_OF_A_PACKET = 64  # exchanges, hellos: more than a packet and a sweep can yield
+MESSAGES_OF_A_PACKET = 1024  # DNS messages or request heads in one super-packet
 ANSWERS_OF_A_PACKET = 16 * MAX_ANSWERS  # a super-packet of DNS over TCP may hold several messages
-NAMES_OF_A_PACKET, NAME_BYTES_OF_A_PACKET = 4096, 1 << 19  # distinct names, and their bytes
 
 
 @inline
@@ -89,13 +88,12 @@ def has_all_room(state: State) -> bool:
     cursor = state["cursor"]
     return (
         cursor[TLS_ROWS] + ROWS_OF_A_PACKET <= TLS_SHEET
-        and cursor[DNS_ROWS] + ROWS_OF_A_PACKET <= DNS_SHEET
+        and cursor[DNS_ROWS] + MESSAGES_OF_A_PACKET <= DNS_SHEET
         and cursor[ANSWERS] + ANSWERS_OF_A_PACKET <= ANSWER_SHEET
-        and cursor[HTTP_ROWS] + ROWS_OF_A_PACKET <= HTTP_SHEET
+        and cursor[HTTP_ROWS] + MESSAGES_OF_A_PACKET <= HTTP_SHEET
         and cursor[EXCHANGES] + ROWS_OF_A_PACKET <= EXCHANGE_SHEET
         and cursor[DATAGRAMS] + 1 <= DATAGRAM_SHEET
         and cursor[FREE] > 0
-        and has_room(state["names"], NAMES_OF_A_PACKET, NAME_BYTES_OF_A_PACKET)
     )
 
 
@@ -181,8 +179,7 @@ def flow_of(state: State, h: Record, now: int) -> tuple[int, int]:
     if state["cursor"][ACTIVE] >= state["settings"][MAX_ACTIVE]:
         state["counters"][EVICTED] += 1
         finish(state, oldest_of_sample(state), END_EVICTED, now)
-    answers = tcp and h["tcp_flags"] & (SYN | ACK) == SYN | ACK
-    place, way = create(state, h, hashed, now, answers)
+    place, way = create(state, h, hashed, now, h["answers"] != 0)
     f = state["flows"][place]
     state["cold"][place]["dns_name"] = name_at(state, f["local_hi"], f["local_lo"], f["remote_hi"], f["remote_lo"], now)
     return place, way

@@ -33,7 +33,9 @@ from .stream import deliver, lost, undecided
 
 
 @inline
-def segment(state: State, b: Bytes, place: int, way: int, seq: int, at: int, kept: int, length: int, now: int) -> int:
+def segment(  # noqa: PLR0913, PLR0917  (a segment is all of that)
+    state: State, b: Bytes, place: int, way: int, seq: int, at: int, kept: int, length: int, now: int
+) -> int:
     """Takes one segment: `length` bytes from sequence number `seq`, of which `kept` are in `b` from `at`.
 
     Returns how many of its bytes had not been seen before.

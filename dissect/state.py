@@ -123,7 +123,7 @@ HEADERS = np.dtype(
         ("fragment", np.int64), ("more", np.int64), ("datagram", np.int64), ("tunnel", np.int64),
         ("src_port", np.int64), ("dst_port", np.int64), ("extra", np.int64),
         ("data_at", np.int64), ("data_bytes", np.int64),
-        ("seq", np.int64), ("ack", np.int64), ("tcp_flags", np.int64), ("cut", np.int64),
+        ("seq", np.int64), ("ack", np.int64), ("tcp_flags", np.int64), ("cut", np.int64), ("answers", np.int64),
     ],
     align=True,
 )  # fmt: skip
@@ -145,9 +145,10 @@ DATAGRAM = np.dtype([("slot", np.int64), ("flow_id", np.uint64), ("at", np.int64
 INTERFACE_COUNTERS = 8
 # counters of the dissector itself: what was given up, and why
 (LOST_HOLES, LOST_BYTES, HELD_FULL, COLLECT_FULL, COLLECT_LONG, EVICTED, DNS_MALFORMED, TLS_MALFORMED, GAPS_FORGOTTEN,
- RECORDS_LOST, NAMES_FORGOTTEN, QUIC_SKIPPED) = range(12)  # fmt: skip
+ RECORDS_LOST, NAMES_FORGOTTEN, QUIC_SKIPPED, SHEETS_FULL) = range(13)  # fmt: skip
 COUNTER_NAMES = ("lost_holes", "lost_bytes", "held_full", "collect_full", "collect_long", "evicted", "dns_malformed",
-                 "tls_malformed", "gaps_forgotten", "records_lost", "names_forgotten", "quic_skipped")  # fmt: skip
+                 "tls_malformed", "gaps_forgotten", "records_lost", "names_forgotten", "quic_skipped",
+                 "sheets_full")  # fmt: skip
 
 # places in `cursor`
 (FREE, DONE, TLS_ROWS, DNS_ROWS, ANSWERS, HTTP_ROWS, EXCHANGES, DATAGRAMS, FREE_NODES, FREE_COLLECTORS, SWEEP, HIGH_WATER,

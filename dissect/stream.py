@@ -48,13 +48,14 @@ ALERT_1_3 = 19  # two bytes of alert, overhead 17: RFC 8446 §6
 HANDSHAKE_HEADER = 4  # RFC 8446 §4
 CLIENT_HELLO, SERVER_HELLO = 1, 2
 PORT_DNS, PORT_DOT = 53, 853
+NOT_CUT = False
 CBC_ESTIMATE = 44  # IV 16, MAC 20, half of the padding 8: the middle of what TLS 1.2 CBC allows, RFC 5246 §6.2.3.2
 
 
 @inline
 def deliver(state: State, b: Bytes, place: int, way: int, at: int, kept: int, length: int, now: int) -> None:
     """Takes `length` new bytes in order, of which `kept` lie in `b` from `at`."""
-    f, c = state["flows"][place], state["cold"][place]
+    f = state["flows"][place]
     if f["mode"][way] == MODE_OPAQUE and not (kept > RECORD_HEADER and u8(b, at) == RECORD_HANDSHAKE):
         f["counts"][way, APP] += length
         return
@@ -166,7 +167,7 @@ def _probe(state: State, b: Bytes, place: int, way: int, at: int, kept: int, len
         if looks_like_record(c["header"][way], 0, RECORD_HEADER):
             f["mode"][way] = MODE_TLS
             _begin_tls(f, c, way)
-            _begin_record(state, b, place, way, at + used, 0, False, now)
+            _begin_record(state, b, place, way, at + used, 0, NOT_CUT, now)
         else:
             f["mode"][way] = MODE_OPAQUE
             f["counts"][way, APP] += RECORD_HEADER
@@ -231,14 +232,14 @@ def _begin_record(state: State, b: Bytes, place: int, way: int, at: int, kept: i
         c["alert_held"][way] = 0
     if kind == RECORD_APPLICATION:
         f["app_left"][way] = max(_app_bytes(c, way, size, now), 0)
-    elif kind == RECORD_HANDSHAKE and c["collected"][way] == 0 and c["collector"][way] < 0 and size >= HANDSHAKE_HEADER:
+    elif kind == RECORD_HANDSHAKE and c["collected"][way] == 0 and c["collector"][way] < 0:
         if kept >= HANDSHAKE_HEADER:
             whole = HANDSHAKE_HEADER + be24(b, at + 1)
             if whole <= kept and whole <= size:
                 c["pieces"][way] = 1
                 hello_message(state, b, place, way, at, at + whole, now)
                 return
-            if kept < min(whole, size) and cut:
+            if kept < min(whole, size) and cut:  # by the snapshot length: what there is of it
                 c["pieces"][way] = 1
                 hello_message(state, b, place, way, at, at + kept, now)
                 return

@@ -34,6 +34,7 @@ def read_transport(b: Bytes, h: Record) -> int:
     h["extra"] = 0
     h["tcp_flags"] = 0
     h["cut"] = 0
+    h["answers"] = 0
     h["data_at"] = at
     h["data_bytes"] = max(end - at, 0)
     if h["fragment"] != 0:
@@ -71,6 +72,7 @@ def _tcp(b: Bytes, at: int, end: int, present: int, h: Record) -> int:
     h["seq"] = be32(b, at + TCP_SEQ)
     h["ack"] = be32(b, at + TCP_ACK)
     h["tcp_flags"] = u8(b, at + TCP_FLAGS)
+    h["answers"] = 1 if h["tcp_flags"] & (SYN | ACK) == SYN | ACK else 0
     header = (u8(b, at + TCP_OFFSET) >> 4) * 4
     if header < TCP_BYTES or at + header > end:
         return MALFORMED
@@ -106,6 +108,7 @@ def _icmp(b: Bytes, at: int, present: int, h: Record, echo: int, reply: int) -> 
     kind, code = u8(b, at), u8(b, at + 1)
     if kind in (echo, reply) and present - at >= ICMP_BYTES:
         h["extra"] = (be16(b, at + 4) << 16) | (echo << 8)
+        h["answers"] = 1 if kind == reply else 0
     else:
         h["extra"] = (kind << 8) | code
     return OK

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from ..core.jit import inline
 from ..core.wire import Bytes, be32, u8
-from .link import Record
 from .http import looks_like_request
+from .link import Record
 from .messages import dns_message, http_message
 from .state import (
     DATAGRAMS,

@@ -157,7 +157,8 @@ class _Board:
             keys = [EVERYTHING] if kind == EVERYTHING else []
         place = {key: at for at, key in enumerate(keys)}
         session = {row["session"]: at for at, row in enumerate(self._rows)}
-        matrix, counts = np.zeros((len(self._rows), len(keys))), np.zeros((len(self._rows), len(keys)), np.int64)
+        matrix = np.zeros((len(self._rows), len(keys)))
+        counts = np.zeros_like(matrix)
         for row in table.iter_rows(named=True):
             matrix[session[row["session"]], place[row[kind]]] = row[MEASURE]
             counts[session[row["session"]], place[row[kind]]] = row["exchanges"]
@@ -203,7 +204,7 @@ class _Board:
             word = verdict(numbers, o.alpha, o.margin, o.stop_ratio)
             modes = {
                 mode: {
-                    "sessions": int(len(self._of(matrix, mode))),
+                    "sessions": len(self._of(matrix, mode)),
                     "mean": _number(means[mode].estimate[at]),
                     "median": _number(np.median(self._of(matrix, mode)[:, at])),
                     "ci_low": _number(means[mode].low[at]),
@@ -259,10 +260,10 @@ def _warnings(
     """Everything that a reader must know before believing a number."""
     told = []
     counts = {mode: sum(row["mode"] == mode for row in rows) for mode in (options.baseline, options.compared, options.idle)}
-    for mode in (options.baseline, options.compared):
-        if counts[mode] < MIN_SESSIONS:
-            told.append(f"only {counts[mode]} session(s) in mode {mode}: no difference can be shown with fewer than "
-                        f"{MIN_SESSIONS}")  # fmt: skip
+    told += [
+        f"only {counts[mode]} session(s) in mode {mode}: no difference can be shown with fewer than {MIN_SESSIONS}"
+        for mode in (options.baseline, options.compared) if counts[mode] < MIN_SESSIONS
+    ]  # fmt: skip
     least = statistics.smallest_p(counts[options.baseline], counts[options.compared])
     if least > options.alpha:
         told.append(f"with {counts[options.baseline]} and {counts[options.compared]} sessions the smallest possible p is "
@@ -278,8 +279,7 @@ def _warnings(
             told.append(f"{lost} packets were lost while capturing: no verdict is 'stops'")
         if capture["cut_short"].any():
             told.append("a capture ends in the middle of a packet: what came after it is missing")
-    for device in volumes.unseen:
-        told.append(f"device {device} of the sessions is in no flow of the captures")
+    told += [f"device {device} of the sessions is in no flow of the captures" for device in volumes.unseen]
     silent = [row["session"] for row in rows if not row["exchanges"] and row["mode"] != options.idle]
     if silent:
         told.append(f"no traffic at all in session(s) {', '.join(silent[:5])}: check the clock of the marks")

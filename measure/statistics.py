@@ -124,7 +124,7 @@ class Bootstrap:
 
     def ratio(self, alpha: float) -> Interval:
         """(second - third) / (first - third) of the means: BCa; NaN where the denominator is not above zero."""
-        first, second, third = self.groups
+        first, second, _ = self.groups
         estimate = _ratio(*(_mean(group) for group in self.groups))
         resampled = _ratio(*self.means)
         jackknife = []

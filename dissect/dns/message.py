@@ -1,6 +1,6 @@
-"""DNS messages (RFC 1035 §4): header, first question, answer section.
+r"""DNS messages (RFC 1035 §4): header, first question, answer section.
 
-Theory: names are written out in presentation form (lower case, no final dot, `\\DDD` for what does not print) and
+Theory: names are written out in presentation form (lower case, no final dot, `\DDD` for what does not print) and
 interned. A compression pointer must go strictly backwards, so every walk ends (RFC 1035 §4.1.4 says "prior").
 
 Rules: what parsed before a break is kept; then the status is MALFORMED. Rdata with names inside is rewritten without

@@ -9,13 +9,15 @@ from __future__ import annotations
 import base64
 import socket
 import struct
-from collections.abc import Callable
-from typing import Any
-
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any
 
 from ..intern import Names, raw
 from .message import KIND_ADDRESS, KIND_NAME, TYPE_AFSDB, TYPE_MX, TYPE_SOA, TYPE_SRV
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy.typing as npt
 
 TYPES = {
     1: "A", 2: "NS", 3: "MD", 4: "MF", 5: "CNAME", 6: "SOA", 7: "MB", 8: "MG", 9: "MR", 10: "NULL", 11: "WKS", 12: "PTR",
@@ -68,7 +70,7 @@ def rdata_texts(records: npt.NDArray[Any], texts: list[str | None], names: Names
     return found
 
 
-def address_text(four: bool, hi: int, lo: int) -> str:  # noqa: FBT001  (which of two forms)
+def address_text(four: bool, hi: int, lo: int) -> str:
     """An address record's data."""
     if four:
         return socket.inet_ntop(socket.AF_INET, (lo & 0xFFFFFFFF).to_bytes(4, "big"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import struct
 from typing import NamedTuple
@@ -53,7 +54,7 @@ def dissect(items, options=None, *, linktype=1, cuts=(), ticks=()):
     dissector = Dissector(options)
     pieces = []
     places = [0, *sorted(set(cuts)), len(items)]
-    for number, (low, high) in enumerate(zip(places[:-1], places[1:], strict=True)):
+    for number, (low, high) in enumerate(itertools.pairwise(places)):
         dissector.feed(batch(items[low:high], linktype))
         if number in ticks:
             pieces.append(dissector.tick())
@@ -101,8 +102,10 @@ def ethernet(payload, *, up=True, ethertype=0x0800):
 
 
 def ipv4(payload, protocol, source, destination, *, identification=0, fragment=0):
+    """A packet longer than 65,535 has length 0, as segmentation offload leaves it."""
     ends = bytes(int(part) for end in (source, destination) for part in end.split("."))
-    return struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(payload), identification, fragment, 64, protocol, 0) + ends + payload
+    total = 20 + len(payload) if len(payload) < 65_516 else 0
+    return struct.pack(">BBHHHBBH", 0x45, 0, total, identification, fragment, 64, protocol, 0) + ends + payload
 
 
 def tcp(data=b"", *, up=True, seq=0, ack=0, flags=ACK, port=40_000, remote_port=443, phone=PHONE, server=SERVER):

@@ -1,5 +1,7 @@
 """Any segments, in any order, with any overlaps and repeats, give the bytes, the hello and the counts of the stream."""
 
+import itertools
+
 import pytest
 from crafting import packets
 from crafting.packets import ACK, FINISHED, MS, START, SYN, app_record, client_hello, dissect, tcp
@@ -37,9 +39,11 @@ def shuffled(draw, stream):
     """All of the stream in pieces, shuffled, with repeats and overlaps strewn in."""
     cuts = draw(st.lists(st.integers(1, len(stream) - 1), max_size=12, unique=True))
     edges = [0, *sorted(cuts), len(stream)]
-    pieces = list(zip(edges[:-1], edges[1:], strict=True))
-    for low in draw(st.lists(st.integers(0, len(stream) - 1), max_size=6)):
-        pieces.append((low, min(len(stream), low + draw(st.integers(1, 4000)))))
+    pieces = list(itertools.pairwise(edges))
+    pieces += [
+        (low, min(len(stream), low + draw(st.integers(1, 4000))))
+        for low in draw(st.lists(st.integers(0, len(stream) - 1), max_size=6))
+    ]
     return draw(st.permutations(pieces))
 
 
@@ -144,7 +148,7 @@ def test_a_capture_of_one_way_goes_on_after_a_loss():
     sizes = [1000] * 800
     stream = client_stream(sizes)
     edges = [*range(0, len(stream), 1400), len(stream)]
-    pieces = list(zip(edges[:-1], edges[1:], strict=True))
+    pieces = list(itertools.pairwise(edges))
     del pieces[5]
     answer = dissect(arrivals(stream, pieces))
     flow = answer.one("flows")

@@ -30,7 +30,6 @@ def compare(
     local: cli.Local = None,
     idle_gap: cli.IdleGap = None,
     flow_idle: cli.FlowIdle = None,
-    flow_active: cli.FlowActive = None,
     max_flows: cli.MaxFlows = None,
     country_db: cli.CountryDb = None,
     asn_db: cli.AsnDb = None,
@@ -46,7 +45,7 @@ def compare(
     from . import pipeline, progress
 
     settings: Any = cli.given(
-        local=local, idle_gap=idle_gap, flow_idle=flow_idle, flow_active=flow_active, max_flows=max_flows,
+        local=local, idle_gap=idle_gap, flow_idle=flow_idle, max_flows=max_flows,
         country_db=country_db, asn_db=asn_db, place=cli.coordinates(place) if place else None, strict=strict,
     )  # fmt: skip
     statistics = {name: value for name, value in (("alpha", alpha), ("seed", seed)) if value is not None}

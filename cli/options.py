@@ -60,11 +60,6 @@ FlowIdle = Annotated[
     typer.Option("--flow-idle", metavar="SECONDS", callback=seconds,
                  help="Silence that ends a flow. Default: 3600 for TCP, 180 for the rest."),
 ]  # fmt: skip
-FlowActive = Annotated[
-    float | None,
-    typer.Option("--flow-active", metavar="SECONDS", callback=seconds,
-                 help="A flow that lives longer is cut here. Default: never."),
-]  # fmt: skip
 MaxFlows = Annotated[
     int | None, typer.Option("--max-flows", min=1, metavar="N", help="Flows held at one time. Default: 262144.")
 ]

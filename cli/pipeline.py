@@ -37,15 +37,14 @@ class ReadOptions(TypedDict, total=False):
     """What `read`, `compare` and the commands of the same names share.
 
     local: networks (CIDR) of the devices under observation. idle_gap: seconds of silence that end an exchange.
-    flow_idle, flow_active: seconds after which a silent, a long flow is reported. max_flows: flows held at one time.
-    strict: a capture that is cut short raises. country_db, asn_db: MMDB files. place: (latitude, longitude) of the
-    access point. progress: called with the stream while it is read. warn: called with each warning, one line.
+    flow_idle: seconds of silence that end a flow. max_flows: flows held at one time. strict: a capture that is cut
+    short raises. country_db, asn_db: MMDB files. place: (latitude, longitude) of the access point. progress: called
+    with the stream while it is read. warn: called with each warning, one line.
     """
 
     local: Sequence[str]
     idle_gap: float
     flow_idle: float
-    flow_active: float
     max_flows: int
     strict: bool
     country_db: str
@@ -201,8 +200,7 @@ def _dissect_options(tables: Collection[str], options: ReadOptions) -> DissectOp
             ipaddress.ip_network(network, strict=False)
         except ValueError as error:
             raise InputError(f"--local {network}: not a network: write it as 192.168.1.0/24") from error
-    theirs = {"local": ("local",), "idle_gap": ("idle_gap",), "flow_idle": ("idle_tcp", "idle_other"),
-              "flow_active": ("active",), "max_flows": ("max_flows",)}  # fmt: skip
+    theirs = {"local": ("local",), "idle_gap": ("idle_gap",), "flow_idle": ("idle_tcp", "idle_other"), "max_flows": ("max_flows",)}  # fmt: skip
     for ours, names in theirs.items():
         if ours in options:
             value = options[ours]  # type: ignore[literal-required]

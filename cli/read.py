@@ -32,7 +32,6 @@ def read(
     local: cli.Local = None,
     idle_gap: cli.IdleGap = None,
     flow_idle: cli.FlowIdle = None,
-    flow_active: cli.FlowActive = None,
     max_flows: cli.MaxFlows = None,
     country_db: cli.CountryDb = None,
     asn_db: cli.AsnDb = None,
@@ -50,7 +49,7 @@ def read(
     from . import pipeline, progress
 
     settings: Any = cli.given(
-        local=local, idle_gap=idle_gap, flow_idle=flow_idle, flow_active=flow_active, max_flows=max_flows,
+        local=local, idle_gap=idle_gap, flow_idle=flow_idle, max_flows=max_flows,
         country_db=country_db, asn_db=asn_db, place=cli.coordinates(place) if place else None, strict=strict,
     )  # fmt: skip
     attributor = pipeline.open_attributor(**settings) if table == "flows" else None

@@ -102,6 +102,21 @@ def test_control_characters_of_the_network_never_reach_the_screen(run, form, cap
     assert b"\x1b" not in shown.stdout
 
 
+@pytest.mark.parametrize(
+    "option",
+    [
+        ("--local", "198.51.100.0/24"), ("--idle-gap", "0.05"), ("--flow-idle", "5"), ("--max-flows", "100"),
+        ("--place", "52.52,13.40"), ("--strict",), ("--quiet",),
+    ],
+)  # fmt: skip
+def test_every_option_reaches_its_room(run, option, capture):
+    shown = run(capture, "--format", "jsonl", *option)
+    assert shown.returncode == 0
+    rows = [json.loads(line) for line in shown.stdout.splitlines()]
+    ends = {row["local_ip"] for row in rows if row["transport"] == "tcp"}
+    assert ends == ({"198.51.100.7"} if option[0] == "--local" else {"192.168.4.20"})
+
+
 def test_standard_input_and_several_files(run, capture):
     piped = subprocess.run(
         [*COMMAND, "-", "--table", "capture", "--format", "jsonl"],

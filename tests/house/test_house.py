@@ -44,7 +44,7 @@ def test_the_version_stands_in_one_place():
     version = wiretally.__version__
     assert PROJECT["project"]["dynamic"] == ["version"]
     pattern = re.compile(rf"""version['"]?\s*[=:]\s*['"]{re.escape(version)}['"]""")
-    assert [path.relative_to(ROOT).name for path in texts() if pattern.search(path.read_text())] == []
+    assert [path.relative_to(ROOT).name for path in texts() if pattern.search(path.read_text(errors="replace"))] == []
 
 
 def test_every_package_is_listed():

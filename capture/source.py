@@ -105,6 +105,8 @@ class Source:
 
     def look(self, size: int) -> bytes:
         """The next decompressed bytes, left where they are."""
+        if self.damaged is not None:  # libbz2 writes past its memory when it is asked again after an error
+            return b""
         try:
             return self._stream.look(size)
         except damage() as e:
@@ -114,6 +116,8 @@ class Source:
     def readinto(self, view: memoryview) -> int:
         """Fills `view` as far as bytes come; 0 at the end, or where compressed data are damaged."""
         filled = 0
+        if self.damaged is not None:
+            return filled
         try:
             while filled < len(view):
                 got = self._stream.readinto(view[filled:])

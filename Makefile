@@ -17,7 +17,7 @@ SECOND := .venv-3.13
 INSTALL := -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 LEAKY := data/samples/leaky
 
-.PHONY: help run test lint types imports unit kernels second tools conformance bench docs constraints check-wheels clean
+.PHONY: help run test test-all lint types imports unit kernels second tools conformance bench docs constraints check-wheels clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -57,7 +57,9 @@ run: $(VENV)/.runtime  ## compare the bundled capture of a leaky browser: a tabl
 
 # ------------------------------------------------------------------------------------------------------------ test
 
-test: tools lint unit kernels second  ## lint, types, floors, tests compiled and uncompiled, a second Python
+test: tools lint unit  ## lint, types, floors, tests with compiled kernels
+
+test-all: test kernels second  ## and uncompiled, for the coverage, and under a second Python
 
 lint: $(VENV)/.dev  ## ruff, mypy --strict, import-linter
 	@$(BIN)/ruff check .

@@ -213,10 +213,13 @@ def create(state: State, h: Record, hashed: np.uint64, now: int, answers: bool) 
 
 @inline
 def identity(h: Record, f: Record, now: int) -> np.uint64:
-    """A flow's identifier: a fixed hash of its ends and the time of its first packet."""
+    """A flow's identifier: a fixed hash of its ends, and of the time and sequence number of its first packet.
+
+    The number tells connections apart that follow one another within the clock's resolution: some captures have no clock.
+    """
     ends = (end_hash(h["src_hi"], h["src_lo"], h["src_port"], IDENTITY_SEED)
             + end_hash(h["dst_hi"], h["dst_lo"], h["dst_port"], IDENTITY_SEED))  # fmt: skip
-    return mixed(mixed(ends ^ np.uint64(f["kind"])) + np.uint64(now))
+    return mixed(mixed(mixed(ends ^ np.uint64(f["kind"])) + np.uint64(now)) + np.uint64(h["seq"]))
 
 
 @inline

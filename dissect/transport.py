@@ -33,6 +33,7 @@ def read_transport(b: Bytes, h: Record) -> int:
     h["dst_port"] = 0
     h["extra"] = 0
     h["tcp_flags"] = 0
+    h["seq"] = 0
     h["cut"] = 0
     h["answers"] = 0
     h["data_at"] = at

@@ -1,5 +1,6 @@
 """Rules of the house that no linter knows."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -151,3 +152,26 @@ finally:
 """
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert run.stderr.splitlines()[-1] == "[]"
+
+
+def test_what_the_packages_import_is_a_declared_dependency():
+    """Imports inside functions too: a machine with nothing else installed meets them later than any start-up test."""
+    modules = {"dateutil": "python-dateutil"}
+    of_extras = {"fsspec": "remote", "h2": "lab"}
+    declared = {re.split(r"[\s<>=\[]", item)[0].lower() for item in PROJECT["project"]["dependencies"]}
+    test_only = {re.split(r"[\s<>=\[]", item)[0].lower() for item in PROJECT["project"]["optional-dependencies"]["dev"]}
+    missing = {}
+    for path in sources():
+        parts = path.relative_to(ROOT).parts
+        if parts[0] in {"tests", "docs"}:
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [name.name for name in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and not node.level:
+                names = [node.module]
+            for top in {name.split(".")[0] for name in names} - set(sys.stdlib_module_names) - {"wiretally"}:
+                known = modules.get(top, top).lower()
+                allowed = declared | ({top} & set(of_extras)) | (test_only if parts[0] == "bench" else set())
+                if known not in allowed:
+                    missing.setdefault(str(path.relative_to(ROOT)), set()).add(top)
+    assert missing == {}

@@ -24,6 +24,7 @@ from .quic.hellos import HelloFromInitials
 from .rows import Rows
 from .state import (
     ACTIVE,
+    BORROWED,
     COUNTER_NAMES,
     DATAGRAMS,
     IDLE_GAP,
@@ -124,9 +125,11 @@ class Dissector:
             return
         datagrams = self._state["datagrams"][:count].copy()
         cursor[DATAGRAMS] = 0
-        for number, (flow, at, end) in enumerate(zip(*(datagrams[name].tolist() for name in ("flow_id", "at", "end")),
-                                                     strict=True)):  # fmt: skip
-            found = self._initials.take(flow, batch.buffer[at:end].tobytes())
+        cursor[BORROWED] = 0
+        columns = (datagrams[name].tolist() for name in ("flow_id", "at", "end", "borrowed"))
+        for number, (flow, at, end, borrowed) in enumerate(zip(*columns, strict=True)):
+            source = self._state["fragment_bytes"][borrowed - 1] if borrowed else batch.buffer
+            found = self._initials.take(flow, source[at:end].tobytes())
             if found is not None:
                 hello, packets, version = found
                 if cursor[TLS_ROWS] >= TLS_SHEET:

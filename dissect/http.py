@@ -28,6 +28,7 @@ METHODS = (b"GET ", b"POST ", b"HEAD ", b"PUT ", b"DELETE ", b"CONNECT ", b"OPTI
 METHOD_BYTES = np.frombuffer(b"".join(METHODS), np.uint8).copy()
 METHOD_ENDS = np.cumsum([len(method) for method in METHODS])
 CONNECT_FIRST, CONNECT_SIZE = 0x43, 7
+HTTP = np.frombuffer(b"HTTP/", np.uint8).copy()  # RFC 9112 §2.3
 HOST = np.frombuffer(b"host:", np.uint8).copy()
 USER_AGENT = np.frombuffer(b"user-agent:", np.uint8).copy()
 LF, CR, SPACE, TAB, COLON, SLASH, BRACKET, AT_SIGN = 0x0A, 0x0D, 0x20, 0x09, 0x3A, 0x2F, 0x5D, 0x40
@@ -127,6 +128,13 @@ def parse_request(b: Bytes, at: int, end: int, names: Names, row: Any) -> int:  
     tail = target
     while tail < stop and u8(b, tail) != SPACE:
         tail += 1
+    version = stop
+    while version > target and u8(b, version - 1) != SPACE:
+        version -= 1
+    if version > target and version + HTTP.size <= stop:
+        for n in range(HTTP.size):
+            if b[version + n] != HTTP[n]:
+                return MALFORMED  # RTSP and others look alike
     row["target"] = intern(names, b, target, tail)
     line = after_line(b, at, end)
     while line < end:

@@ -40,6 +40,7 @@ from .link import (
     ppp,
     pppoe,
     radiotap,
+    rare_tag,
     vlan,
     wifi,
 )
@@ -49,6 +50,7 @@ MAX_LAYERS = 16  # headers walked before a packet is given up as malformed
 
 IPV4_BYTES = 20  # RFC 791 §3.1
 IPV4_TOTAL_LENGTH, IPV4_ID, IPV4_FRAGMENT, IPV4_PROTOCOL, IPV4_SOURCE, IPV4_DESTINATION = 2, 4, 6, 9, 12, 16
+OPTION_END, OPTION_NOTHING, LOOSE_ROUTE, STRICT_ROUTE = 0, 1, 131, 137  # RFC 791 §3.1
 IPV6_BYTES = 40  # RFC 8200 §3
 IPV6_PAYLOAD_LENGTH, IPV6_NEXT_HEADER, IPV6_SOURCE, IPV6_DESTINATION = 4, 6, 8, 24
 MAX_EXTENSION_HEADERS = 8  # RFC 8504 §5.3 lets a host limit them
@@ -70,9 +72,16 @@ def decode(b: Bytes, at: int, present: int, wire_end: int, linktype: int, h: Rec
     h["has_mac"] = 0
     h["tunnel"] = TUNNEL_NONE
     h["present"] = present
-    reached = 0
-    padded = 0
     status, layer, at = first_layer(b, at, present, linktype, h)
+    return walk(b, at, present, wire_end, status, layer, 0, h)
+
+
+@inline
+def walk(
+    b: Bytes, at: int, present: int, wire_end: int, status: int, layer: int, reached: int, h: Record
+) -> int:
+    """Goes on from `layer` at `at`; `reached` counts the IP headers behind it."""
+    padded = 0
     for _ in range(MAX_LAYERS):
         if status != OK:
             break
@@ -103,7 +112,7 @@ def decode(b: Bytes, at: int, present: int, wire_end: int, linktype: int, h: Rec
         elif layer == ETHERTYPE_TRANSPARENT:
             layer = LAYER_ETHERNET
         else:
-            status = UNSUPPORTED
+            status, layer, at = rare_tag(b, layer, at, present)
     if reached:
         return OK
     return MALFORMED if status == OK else status
@@ -131,6 +140,7 @@ def ipv4(b: Bytes, at: int, present: int, wire_end: int, h: Record, reached: int
     total = be16(b, at + IPV4_TOTAL_LENGTH)
     if u8(b, at) >> 4 != 4 or header < IPV4_BYTES or (total != 0 and total < header):
         return MALFORMED, LAYER_NONE, at, wire_end, reached
+    h["short"] = 1 if at + total > wire_end else 0
     if total != 0 and at + total < wire_end:
         wire_end = at + total
     if at + header > present:
@@ -140,12 +150,13 @@ def ipv4(b: Bytes, at: int, present: int, wire_end: int, h: Record, reached: int
     h["src_hi"] = 0
     h["dst_hi"] = 0
     h["src_lo"] = V4_MAPPED | np.uint64(be32(b, at + IPV4_SOURCE))
-    h["dst_lo"] = V4_MAPPED | np.uint64(be32(b, at + IPV4_DESTINATION))
+    h["dst_lo"] = V4_MAPPED | np.uint64(be32(b, final_destination(b, at, header)))
     h["protocol"] = u8(b, at + IPV4_PROTOCOL)
     h["fragment"] = (flags & 0x1FFF) * 8
     h["more"] = (flags >> 13) & 1
     h["datagram"] = be16(b, at + IPV4_ID)
     behind = at + header
+    h["body_at"] = behind
     if h["protocol"] == AUTHENTICATION and h["fragment"] == 0:  # RFC 4302 §2: next header, length in 4-byte units less 2
         if present - behind < AUTHENTICATION_BYTES:
             return TRUNCATED, LAYER_NONE, at, wire_end, reached
@@ -157,6 +168,28 @@ def ipv4(b: Bytes, at: int, present: int, wire_end: int, h: Record, reached: int
 
 
 @inline
+def final_destination(b: Bytes, at: int, header: int) -> int:
+    """Where the address stands that the packet is for: behind an unfinished source route, else in the header.
+
+    RFC 791 §3.1, options 131 and 137: the destination field holds the next hop until the pointer has passed the route.
+    """
+    option, end = at + IPV4_BYTES, at + header
+    while option + 1 < end:
+        kind, size = u8(b, option), u8(b, option + 1)
+        if kind == OPTION_END:
+            break
+        if kind == OPTION_NOTHING:
+            option += 1
+            continue
+        if size < 2 or option + size > end:
+            break
+        if kind in (LOOSE_ROUTE, STRICT_ROUTE) and size >= 7 and u8(b, option + 2) <= size - 3:
+            return option + 3 + (size - 3) // 4 * 4 - 4
+        option += size
+    return at + IPV4_DESTINATION
+
+
+@inline
 def ipv6(b: Bytes, at: int, present: int, wire_end: int, h: Record, reached: int) -> tuple[int, int, int, int, int]:
     """RFC 8200 §3 and its extension headers (§4); returns as `ipv4` does."""
     if present - at < IPV6_BYTES:
@@ -164,6 +197,7 @@ def ipv6(b: Bytes, at: int, present: int, wire_end: int, h: Record, reached: int
     if u8(b, at) >> 4 != 6:
         return MALFORMED, LAYER_NONE, at, wire_end, reached
     length = be16(b, at + IPV6_PAYLOAD_LENGTH)
+    h["short"] = 1 if at + IPV6_BYTES + length > wire_end else 0
     if length != 0 and at + IPV6_BYTES + length < wire_end:
         wire_end = at + IPV6_BYTES + length
     present = min(present, wire_end)
@@ -184,6 +218,7 @@ def ipv6(b: Bytes, at: int, present: int, wire_end: int, h: Record, reached: int
             h["fragment"] = be16(b, next_at + 2) & 0xFFF8
             h["more"] = be16(b, next_at + 2) & 1
             h["datagram"] = be32(b, next_at + 4)
+            h["body_at"] = next_at + step
         else:
             break
         if header in (MOBILITY, HIP, SHIM6) and u8(b, next_at) == 59:  # nothing follows: the header is the payload

@@ -24,7 +24,9 @@ from ..core.packets import (
     LINKTYPE_LINUX_SLL,
     LINKTYPE_LINUX_SLL2,
     LINKTYPE_LOOP,
+    LINKTYPE_NFLOG,
     LINKTYPE_NULL,
+    LINKTYPE_PKTAP,
     LINKTYPE_PPI,
     LINKTYPE_PPP,
     LINKTYPE_PPP_ETHER,
@@ -48,6 +50,9 @@ ETHERTYPE_MPLS = 0x8847  # RFC 3032 §5
 ETHERTYPE_MPLS_MULTICAST = 0x8848
 ETHERTYPE_PPPOE = 0x8864  # session stage: RFC 2516 §4
 ETHERTYPE_PPP = 0x880B  # PPP in GRE: RFC 7637's registry, RFC 2637 §4.1
+ETHERTYPE_E_TAG = 0x893F  # IEEE 802.1BR-2012 §7.5
+ETHERTYPE_VN_TAG = 0x8926  # Cisco VN-Tag
+ETHERTYPE_I_TAG = 0x88E7  # provider backbone bridges: IEEE 802.1Q-2022 §9.7
 ETHERTYPE_LEAST = 0x0600  # smaller values are an 802.3 length: IEEE 802.3-2022 §3.2.6
 
 LAYER_ETHERNET = 0x10000
@@ -66,9 +71,14 @@ SLL_PROTOCOL = 14
 SLL_ADDRESS = 6
 SLL2_BYTES = 20  # LINKTYPE_LINUX_SLL2
 SLL2_ADDRESS = 12
+E_TAG_BYTES = 8  # IEEE 802.1BR-2012 §7.5: six bytes of control, then the next type
+VN_TAG_BYTES = 6  # Cisco VN-Tag: four bytes of control, then the next type
+I_TAG_BYTES = 4  # IEEE 802.1Q-2022 §9.7: service identifier, then the customer's addresses
 MPLS_BYTES = 4  # RFC 3032 §2.1
 PPPOE_BYTES = 6  # RFC 2516 §4
 PPI_BYTES = 8  # LINKTYPE_PPI: version, flags, length, link type
+PKTAP_BYTES, PKTAP_LINKTYPE = 12, 8  # LINKTYPE_PKTAP: length, record type, link type, and more
+NFLOG_BYTES, NFLOG_ATTRIBUTE, NFLOG_PAYLOAD, MAX_NFLOG_ATTRIBUTES = 4, 4, 9, 32  # LINKTYPE_NFLOG: family, TLVs
 PRISM_MSG_BYTES = 4  # length field of the Prism header
 
 AF_INET = 2  # BSD loopback address families: LINKTYPE_NULL
@@ -112,6 +122,32 @@ def first_layer(b: Bytes, at: int, present: int, linktype: int, h: Record) -> tu
         return OK, ETHERTYPE_PPPOE, at
     if linktype == LINKTYPE_C_HDLC and present - at >= 4:  # RFC 1547 §4.3.1: address, control, protocol
         return OK, be16(b, at + 2), at + 4
+    if linktype == LINKTYPE_NFLOG:
+        return _nflog(b, at, present)
+    if linktype == LINKTYPE_PKTAP and present - at >= PKTAP_BYTES:
+        inside, behind = le32(b, at + PKTAP_LINKTYPE), at + le32(b, at)
+        if inside == LINKTYPE_ETHERNET:
+            return OK, LAYER_ETHERNET, behind
+        if inside in (LINKTYPE_RAW, LINKTYPE_RAW_BSD):
+            return OK, LAYER_IP, behind
+        if inside == LINKTYPE_NULL:
+            return _loopback(b, behind, present, LINKTYPE_NULL)
+    return UNSUPPORTED, LAYER_NONE, at
+
+
+@inline
+def _nflog(b: Bytes, at: int, present: int) -> tuple[int, int, int]:
+    """LINKTYPE_NFLOG: attributes of length, type (in the byte order of the host) and padding to four; one is the packet."""
+    at += NFLOG_BYTES
+    for _ in range(MAX_NFLOG_ATTRIBUTES):
+        if present - at < NFLOG_ATTRIBUTE:
+            break
+        length, kind = le16(b, at), le16(b, at + 2)
+        if kind == NFLOG_PAYLOAD:
+            return OK, LAYER_IP, at + NFLOG_ATTRIBUTE
+        if length < NFLOG_ATTRIBUTE:
+            break
+        at += (length + 3) // 4 * 4
     return UNSUPPORTED, LAYER_NONE, at
 
 
@@ -154,6 +190,23 @@ def vlan(b: Bytes, at: int, present: int) -> tuple[int, int, int]:
     if ethertype < ETHERTYPE_LEAST:
         return llc(b, at + VLAN_BYTES, present)
     return OK, ethertype, at + VLAN_BYTES
+
+
+@inline
+def rare_tag(b: Bytes, ethertype: int, at: int, present: int) -> tuple[int, int, int]:
+    """Tags of switches and backbones; what none of them is, is not supported."""
+    if ethertype == ETHERTYPE_I_TAG:
+        return OK, LAYER_ETHERNET, at + I_TAG_BYTES
+    size = 0
+    if ethertype == ETHERTYPE_E_TAG:
+        size = E_TAG_BYTES
+    elif ethertype == ETHERTYPE_VN_TAG:
+        size = VN_TAG_BYTES
+    if size == 0:
+        return UNSUPPORTED, LAYER_NONE, at
+    if present - at < size:
+        return TRUNCATED, LAYER_NONE, at
+    return OK, be16(b, at + size - 2), at + size
 
 
 @inline
@@ -254,8 +307,10 @@ def _loopback(b: Bytes, at: int, present: int, linktype: int) -> tuple[int, int,
         return OK, ETHERTYPE_IPV4, at + 4
     if family in AF_INET6_ANY:
         return OK, ETHERTYPE_IPV6, at + 4
-    if linktype == LINKTYPE_NULL and family >= ETHERTYPE_LEAST:  # some writers put an EtherType there
+    if linktype == LINKTYPE_NULL and ETHERTYPE_LEAST <= family <= 0xFFFF:  # some writers put an EtherType there
         return OK, family, at + 4
+    if present - at > 4 and u8(b, at + 4) >> 4 in (4, 6):  # a family of some other system: the packet tells
+        return OK, LAYER_IP, at + 4
     return UNSUPPORTED, LAYER_NONE, at
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from ..core.jit import inline, kernel
 from ..core.status import MALFORMED, OK, TRUNCATED
 from ..core.wire import Bytes
+from .collect import release
 from .dns.message import MAX_ANSWERS
 from .exchange import before_data, before_packet, close_exchange
 from .flow_table import (
@@ -26,8 +27,21 @@ from .flow_table import (
     retire,
     stale,
 )
-from .ip import PROTOCOL_TCP, PROTOCOL_UDP, decode
-from .link import Record
+from .fragments import (
+    MAX_AGE,
+    close_slot,
+    is_full,
+    know_ports,
+    make_whole,
+    note_first,
+    open_slot,
+    put,
+    slot_for,
+    slot_of,
+    wait,
+)
+from .ip import PROTOCOL_TCP, PROTOCOL_UDP, decode, walk
+from .link import LAYER_TRANSPORT, Record
 from .reassembly import drop_held
 from .resolver import name_at
 from .state import (
@@ -35,6 +49,7 @@ from .state import (
     ANSWER_SHEET,
     ANSWERS,
     APP,
+    BORROWED,
     COUNTED_PACKETS,
     CUT,
     DATAGRAM_SHEET,
@@ -48,8 +63,8 @@ from .state import (
     EVICTED,
     EXCHANGE_SHEET,
     EXCHANGES,
-    FRAGMENT_NEXT,
     FRAGMENTS,
+    FRAGMENTS_LOST,
     FREE,
     HIGH_WATER,
     HTTP_ROWS,
@@ -58,6 +73,7 @@ from .state import (
     LATEST,
     MALFORMED_PACKETS,
     MAX_ACTIVE,
+    MAX_WAITING_FRAGMENTS,
     PACKETS,
     PAYLOAD,
     SEEN,
@@ -70,10 +86,9 @@ from .state import (
     Array,
     State,
 )
-from .stream import release
 from .tcp import brings_news, is_new_connection, tcp_segment
 from .transport import read_transport
-from .udp import udp_datagram
+from .udp import service_of, udp_datagram
 
 ROOM = 1
 ALL_TAKEN = 0
@@ -93,7 +108,8 @@ def has_all_room(state: State) -> bool:
         and cursor[HTTP_ROWS] + MESSAGES_OF_A_PACKET <= HTTP_SHEET
         and cursor[EXCHANGES] + ROWS_OF_A_PACKET <= EXCHANGE_SHEET
         and cursor[DATAGRAMS] + 1 <= DATAGRAM_SHEET
-        and cursor[FREE] > 0
+        and cursor[FREE] > MAX_WAITING_FRAGMENTS
+        and cursor[BORROWED] == 0
     )
 
 
@@ -142,24 +158,38 @@ def packet(state: State, b: Bytes, at: int, captured: int, wire: int, now: int, 
     if status != OK:
         return status
     if h["fragment"] != 0 or h["more"] != 0:
-        fragment(state, h)
-    place, way = flow_of(state, h, now)
+        fragment(state, b, wire, now, h)
+    else:
+        place, way = flow_of(state, h, now)
+        account(state, place, way, wire, now, h)
+        content(state, b, place, way, 0, now, h)
+    return OK
+
+
+@inline
+def account(state: State, place: int, way: int, wire: int, now: int, h: Record) -> None:
+    """Counts the packet, and sees whether it begins an exchange."""
     f = state["flows"][place]
     before_packet(state, place, now)
-    tcp = h["protocol"] == PROTOCOL_TCP and h["fragment"] == 0 and h["cut"] == 0
     if h["cut"]:
         state["cold"][place]["inexact"] = 1
+    tcp = h["protocol"] == PROTOCOL_TCP and h["fragment"] == 0 and h["more"] == 0 and h["cut"] == 0
     if brings_news(f, way, h) if tcp else h["data_bytes"] > 0:
         before_data(state, place, way, now)
     count(f, way, wire, h["ip_bytes"], now)
-    if tcp:
+
+
+@inline
+def content(state: State, b: Bytes, place: int, way: int, borrowed: int, now: int, h: Record) -> None:
+    """What a whole datagram carries; `borrowed`: 1 + the slot whose bytes `b` are, 0 for a packet of the batch."""
+    if h["protocol"] == PROTOCOL_TCP and h["cut"] == 0:
         tcp_segment(state, b, place, way, h, now)
-        return OK
+        return
+    f = state["flows"][place]
     f["counts"][way, PAYLOAD] += h["data_bytes"]
     f["counts"][way, APP] += h["data_bytes"]
-    if h["protocol"] == PROTOCOL_UDP and h["fragment"] == 0 and h["more"] == 0:
-        udp_datagram(state, b, place, way, h, now)
-    return OK
+    if h["protocol"] == PROTOCOL_UDP:
+        udp_datagram(state, b, place, way, borrowed, h, now)
 
 
 @inline
@@ -181,6 +211,8 @@ def flow_of(state: State, h: Record, now: int) -> tuple[int, int]:
         finish(state, oldest_of_sample(state), END_EVICTED, now)
     place, way = create(state, h, hashed, now, h["answers"] != 0)
     f = state["flows"][place]
+    if h["protocol"] == PROTOCOL_UDP:
+        f["service"] = service_of(f["ports"])
     state["cold"][place]["dns_name"] = name_at(state, f["local_hi"], f["local_lo"], f["remote_hi"], f["remote_lo"], now)
     return place, way
 
@@ -232,6 +264,9 @@ def finish_all(states: Array, now: int, first: int) -> int:
     A flow that has been silent for too long by then ends as idle, whether the sweep has come by or not.
     """
     state = states[0]
+    for n in range(FRAGMENTS if first == 0 else 0):
+        if state["fragments"][n]["used"]:
+            give_up_fragments(state, n)
     for place in range(first, state["cursor"][HIGH_WATER]):
         if not has_all_room(state):
             return place
@@ -241,23 +276,81 @@ def finish_all(states: Array, now: int, first: int) -> int:
 
 
 @inline
-def fragment(state: State, h: Record) -> None:
-    """Later fragments carry no ports: they get those of the first (RFC 791 §2.3, RFC 8200 §4.5)."""
-    slots = state["fragments"]
-    for n in range(FRAGMENTS if h["fragment"] != 0 else 0):
-        s = slots[(state["cursor"][FRAGMENT_NEXT] - 1 - n) % FRAGMENTS]
-        if s["used"] == 0:
-            return
-        if (s["datagram"] == h["datagram"] and s["protocol"] == h["protocol"] and s["src_lo"] == h["src_lo"]
-                and s["dst_lo"] == h["dst_lo"] and s["src_hi"] == h["src_hi"] and s["dst_hi"] == h["dst_hi"]):  # fmt: skip
-            h["src_port"] = s["ports"] >> 16
-            h["dst_port"] = s["ports"] & 0xFFFF
-            return
-    if h["fragment"] == 0:
-        s = slots[state["cursor"][FRAGMENT_NEXT] % FRAGMENTS]
-        s["src_hi"], s["src_lo"], s["dst_hi"], s["dst_lo"] = h["src_hi"], h["src_lo"], h["dst_hi"], h["dst_lo"]
-        s["datagram"] = h["datagram"]
-        s["protocol"] = h["protocol"]
-        s["ports"] = (h["src_port"] << 16) | h["dst_port"]
-        s["used"] = 1
-        state["cursor"][FRAGMENT_NEXT] += 1
+def fragment(state: State, b: Bytes, wire: int, now: int, h: Record) -> None:
+    """A piece of a datagram: counted in the datagram's flow; the last one that comes brings the content."""
+    n = slot_of(state, h)
+    if n < 0 or now - state["fragments"][n]["began"] > MAX_AGE:
+        n = slot_for(state, h) if n < 0 else n
+        give_up_fragments(state, n)
+        open_slot(state["fragments"][n], h, now)
+    slot = state["fragments"][n]
+    whole = put(state, n, b, h)
+    if h["fragment"] == 0 and slot["has_first"] == 0:
+        note_first(slot, h)
+        if h["short"] or h["present"] < h["l4_end"]:
+            slot["read"] = 1
+            h["more"] = 0
+    if slot["has_first"] == 0:
+        if is_full(slot):
+            flush_fragments(state, slot)
+        wait(slot, h, wire, now)
+        return
+    if slot["waiting"]:
+        flush_fragments(state, slot)
+    know_ports(slot, h)
+    if slot["read"] or not whole:
+        unjoined(state, slot, b, wire, now, h)
+        return
+    close_slot(state, n)
+    kept, ip_bytes = state["fragment_bytes"][n], h["ip_bytes"]
+    make_whole(slot, h)
+    status = walk(kept, h["l4_at"], h["present"], h["l4_end"], OK, LAYER_TRANSPORT, 1, h)
+    h["ip_bytes"] = ip_bytes
+    if status == OK:
+        status = read_transport(kept, h)
+    place, way = flow_of(state, h, now)
+    account(state, place, way, wire, now, h)
+    if status == OK and h["fragment"] == 0 and h["more"] == 0:
+        content(state, kept, place, way, n + 1, now, h)
+    else:
+        state["counters"][FRAGMENTS_LOST] += 1
+
+
+@inline
+def unjoined(state: State, slot: Record, b: Bytes, wire: int, now: int, h: Record) -> None:
+    """A piece that does not make its datagram whole; where it never will be (`read`), what it carries counts at once."""
+    read = slot["read"]
+    if read and h["fragment"] == 0 and read_transport(b, h) != OK:
+        state["counters"][FRAGMENTS_LOST] += 1
+        know_ports(slot, h)
+        read = 0
+    place, way = flow_of(state, h, now)
+    account(state, place, way, wire, now, h)
+    if read and h["fragment"] == 0:
+        content(state, b, place, way, 0, now, h)
+    elif read:
+        state["flows"][place]["counts"][way, PAYLOAD] += h["data_bytes"]
+        state["flows"][place]["counts"][way, APP] += h["data_bytes"]
+
+
+@inline
+def flush_fragments(state: State, slot: Record) -> None:
+    """Counts the pieces that have waited for the first one; in a flow without ports if it never came."""
+    key = slot["headers"]
+    for n in range(slot["waiting"]):
+        now = slot["wait_ns"][n]
+        key["ip_bytes"] = slot["wait_ip"][n]
+        place, way = flow_of(state, key, now)
+        account(state, place, way, slot["wait_wire"][n], now, key)
+    slot["waiting"] = 0
+
+
+@inline
+def give_up_fragments(state: State, n: int) -> None:
+    """Frees a slot whose datagram will not be whole any more."""
+    slot = state["fragments"][n]
+    if slot["used"] == 0:
+        return
+    flush_fragments(state, slot)
+    state["counters"][FRAGMENTS_LOST] += 1
+    close_slot(state, n)

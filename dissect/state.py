@@ -42,7 +42,10 @@ MAX_HELD = 256  # pieces held for one direction of one flow, before its oldest h
 COLLECT_BYTES = 1 << 14  # longest handshake message, DNS message over TCP or HTTP head that is put together
 COLLECTORS = 1 << 11  # messages being put together at one time
 GAPS = 4  # holes given up whose late arrival is still recognised, for one direction of one flow
-FRAGMENTS = 1 << 10  # fragmented datagrams whose flow is remembered
+FRAGMENT_SETS, FRAGMENT_WAYS = 64, 4  # datagrams in pieces that are put together at one time
+FRAGMENTS = FRAGMENT_SETS * FRAGMENT_WAYS
+DATAGRAM_BYTES = 1 << 16  # longest IP datagram in pieces, rounded up: RFC 791 §3.1
+MAX_WAITING_FRAGMENTS = 48  # pieces that wait for the first one, which knows the ports
 
 MODE_NEW, MODE_OPAQUE, MODE_TLS, MODE_LOST, MODE_DNS, MODE_HTTP = 0, 1, 2, 3, 4, 5
 EXCHANGE_NONE, EXCHANGE_UP, EXCHANGE_DOWN = 0, 1, 2
@@ -119,17 +122,28 @@ HEADERS = np.dtype(
         ("src_hi", np.uint64), ("src_lo", np.uint64), ("dst_hi", np.uint64), ("dst_lo", np.uint64),
         ("src_mac", np.uint64), ("dst_mac", np.uint64), ("has_mac", np.int64),
         ("version", np.int64), ("protocol", np.int64), ("ip_at", np.int64), ("ip_bytes", np.int64),
+        ("body_at", np.int64),  # behind the IP header: where a fragment's bytes begin
         ("l4_at", np.int64), ("l4_end", np.int64), ("present", np.int64),  # `present`: where captured bytes end
         ("fragment", np.int64), ("more", np.int64), ("datagram", np.int64), ("tunnel", np.int64),
         ("src_port", np.int64), ("dst_port", np.int64), ("extra", np.int64),
         ("data_at", np.int64), ("data_bytes", np.int64),
         ("seq", np.int64), ("ack", np.int64), ("tcp_flags", np.int64), ("cut", np.int64), ("answers", np.int64),
+        ("short", np.int64),  # whether the frame ends before the IP packet does
     ],
     align=True,
 )  # fmt: skip
 FRAGMENT = np.dtype(
-    [("src_hi", np.uint64), ("src_lo", np.uint64), ("dst_hi", np.uint64), ("dst_lo", np.uint64), ("datagram", np.int64),
-     ("protocol", np.int64), ("ports", np.int64), ("used", np.int64)],
+    [
+        ("headers", HEADERS),  # key, and what the first piece said
+        ("used", np.int64), ("began", np.int64), ("has_first", np.int64),
+        ("read", np.int64),  # the first piece has been read by itself, since bytes of it are missing
+        ("skip", np.int64),  # where the transport header begins
+        ("total", np.int64), ("come", np.int64), ("high", np.int64),  # bytes, -1 unknown; units; units touched
+        ("missing_from", np.int64),  # first byte that the snapshot length cut off
+        ("waiting", np.int64),
+        ("wait_wire", np.int64, (MAX_WAITING_FRAGMENTS,)), ("wait_ip", np.int64, (MAX_WAITING_FRAGMENTS,)),
+        ("wait_ns", np.int64, (MAX_WAITING_FRAGMENTS,)),
+    ],
     align=True,
 )  # fmt: skip
 NAMED = np.dtype(
@@ -138,21 +152,21 @@ NAMED = np.dtype(
     align=True,
 )  # fmt: skip
 DATAGRAM = np.dtype([("slot", np.int64), ("flow_id", np.uint64), ("at", np.int64), ("end", np.int64), ("way", np.int64),
-                     ("time", np.int64), ("packets", np.int64)], align=True)  # fmt: skip
+                     ("time", np.int64), ("packets", np.int64), ("borrowed", np.int64)], align=True)  # fmt: skip
 
 # counters of one interface, in the `capture` table
 (SEEN, SEEN_BYTES, CUT, MALFORMED_PACKETS, UNSUPPORTED_PACKETS, COUNTED_PACKETS, EARLIEST, LATEST) = range(8)
 INTERFACE_COUNTERS = 8
 # counters of the dissector itself: what was given up, and why
 (LOST_HOLES, LOST_BYTES, HELD_FULL, COLLECT_FULL, COLLECT_LONG, EVICTED, DNS_MALFORMED, TLS_MALFORMED, GAPS_FORGOTTEN,
- RECORDS_LOST, NAMES_FORGOTTEN, QUIC_SKIPPED, SHEETS_FULL) = range(13)  # fmt: skip
+ RECORDS_LOST, NAMES_FORGOTTEN, QUIC_SKIPPED, SHEETS_FULL, FRAGMENTS_LOST) = range(14)  # fmt: skip
 COUNTER_NAMES = ("lost_holes", "lost_bytes", "held_full", "collect_full", "collect_long", "evicted", "dns_malformed",
                  "tls_malformed", "gaps_forgotten", "records_lost", "names_forgotten", "quic_skipped",
-                 "sheets_full")  # fmt: skip
+                 "sheets_full", "fragments_lost")  # fmt: skip
 
 # places in `cursor`
 (FREE, DONE, TLS_ROWS, DNS_ROWS, ANSWERS, HTTP_ROWS, EXCHANGES, DATAGRAMS, FREE_NODES, FREE_COLLECTORS, SWEEP, HIGH_WATER,
- ACTIVE, NAMED_ROWS, NOW, FRAGMENT_NEXT) = range(16)  # fmt: skip
+ ACTIVE, NAMED_ROWS, NOW, BORROWED) = range(16)  # fmt: skip
 # settings
 (IDLE_TCP, IDLE_OTHER, LINGER, LOCAL_NETWORKS, IDLE_GAP, MAX_ACTIVE, INDEX_MASK) = range(7)
 
@@ -179,6 +193,8 @@ STATE = np.dtype(
         ("collector_have", np.int64, (COLLECTORS,)),
         ("free_collectors", np.int32, (COLLECTORS,)),
         ("fragments", FRAGMENT, (FRAGMENTS,)),
+        ("fragment_bytes", np.uint8, (FRAGMENTS, DATAGRAM_BYTES)),
+        ("fragment_units", np.uint8, (FRAGMENTS, DATAGRAM_BYTES // 8)),
         ("named", NAMED, (NAMED_ENTRIES,)),  # ring
         ("named_index", np.int32, (NAMED_HEADS,)),  # newest entry + 1 of a chain
         ("named_older", np.int32, (NAMED_ENTRIES,)),  # next older entry + 1

@@ -41,6 +41,8 @@ def read_transport(b: Bytes, h: Record) -> int:
     if h["fragment"] != 0:
         return OK
     protocol = h["protocol"]
+    if h["more"] != 0:
+        return _first_piece(b, at, present, h)
     if protocol == PROTOCOL_TCP:
         return _tcp(b, at, end, present, h)
     if protocol == PROTOCOL_UDP:
@@ -54,6 +56,20 @@ def read_transport(b: Bytes, h: Record) -> int:
         h["dst_port"] = be16(b, at + 2)
         h["data_at"] = at + SCTP_BYTES
         h["data_bytes"] = max(end - at - SCTP_BYTES, 0)
+    return OK
+
+
+@inline
+def _first_piece(b: Bytes, at: int, present: int, h: Record) -> int:
+    """The first fragment of a datagram: what tells its flow apart; the rest is read when the datagram is whole."""
+    protocol = h["protocol"]
+    if protocol in (PROTOCOL_TCP, PROTOCOL_UDP, PROTOCOL_SCTP) and present - at >= PORTS_BYTES:
+        h["src_port"] = be16(b, at)
+        h["dst_port"] = be16(b, at + 2)
+    elif protocol == PROTOCOL_ICMP and present - at >= ICMP_BYTES:
+        return _icmp(b, at, present, h, ICMP_ECHO, ICMP_ECHO_REPLY)
+    elif protocol == PROTOCOL_ICMP6 and present - at >= ICMP_BYTES:
+        return _icmp(b, at, present, h, ICMP6_ECHO, ICMP6_ECHO_REPLY)
     return OK
 
 
@@ -96,7 +112,7 @@ def _udp(b: Bytes, at: int, end: int, present: int, h: Record) -> int:
         return MALFORMED
     h["data_at"] = at + UDP_BYTES
     h["data_bytes"] = end - at - UDP_BYTES
-    if length != 0 and h["more"] == 0:
+    if length != 0:
         h["data_bytes"] = min(h["data_bytes"], length - UDP_BYTES)
     return OK
 

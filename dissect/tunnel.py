@@ -7,19 +7,23 @@ flow. Each function gives `(layer, at)` of what is inside, or LAYER_NONE.
 from __future__ import annotations
 
 from ..core.jit import inline
-from ..core.wire import Bytes, be16, be32, u8
+from ..core.wire import Bytes, be16, u8
 from .link import ETHERTYPE_TRANSPARENT, LAYER_ETHERNET, LAYER_IP, LAYER_NONE, LAYER_PPP
 
 UDP_BYTES = 8  # RFC 768
 GRE_BYTES = 4  # RFC 2784 §2.1
 GRE_CHECKSUM, GRE_ROUTING, GRE_KEY, GRE_SEQUENCE, GRE_ACK = 0x8000, 0x4000, 0x2000, 0x1000, 0x0080  # RFC 2890, 2637
+GRE_EOIP, GRE_EOIP_BYTES = 0x6400, 8  # MikroTik: version 1 with a key, which is length and tunnel number
+GRE_WCCP, WCCP_BYTES = 0x883E, 4  # Cisco WCCP: version 2 puts a redirect header before the packet
 GRE_PPP = 0x880B  # RFC 2637 §4.1
 GRE_ERSPAN_II, GRE_ERSPAN_III = 0x88BE, 0x22EB  # draft-foschiano-erspan-03 §4
 PORT_VXLAN, PORT_VXLAN_LINUX = 4789, 8472  # RFC 7348 §5; the Linux default before it
 PORT_GENEVE = 6081  # RFC 8926 §3.3
 PORT_GTP_U = 2152  # 3GPP TS 29.281 §4.4.2
 PORT_TEREDO = 3544  # RFC 4380 §2.7
+PORT_AYIYA, AYIYA_BYTES, AYIYA_IPV6 = 5072, 8, 41  # draft-massar-v6ops-ayiya-02 §3
 VXLAN_BYTES, GENEVE_BYTES, GTP_BYTES = 8, 8, 8
+VXLAN_VALID = 0x08  # flag I; the rest is ignored on receipt: RFC 7348 §5
 GTP_G_PDU = 0xFF  # 3GPP TS 29.281 §6.1
 MAX_GTP_EXTENSIONS = 4
 
@@ -44,6 +48,10 @@ def gre(b: Bytes, at: int, present: int) -> tuple[int, int]:
         length += 4
     if present - at <= length:
         return LAYER_NONE, at
+    if version == 1 and protocol == GRE_EOIP:
+        return LAYER_ETHERNET, at + GRE_EOIP_BYTES
+    if protocol == GRE_WCCP:
+        return LAYER_IP, at + length + (0 if u8(b, at + length) >> 4 == 4 else WCCP_BYTES)
     if protocol == GRE_PPP:
         return LAYER_PPP, at + length
     if protocol == ETHERTYPE_TRANSPARENT:
@@ -63,7 +71,7 @@ def udp_tunnel(b: Bytes, at: int, present: int) -> tuple[int, int]:
     source, destination = be16(b, at), be16(b, at + 2)
     inside = at + UDP_BYTES
     if destination in (PORT_VXLAN, PORT_VXLAN_LINUX):
-        if u8(b, inside) & 0x08 and be32(b, inside) & 0x00FFFFFF == 0:  # RFC 7348 §5: flag I, the rest reserved
+        if u8(b, inside) & VXLAN_VALID:
             return LAYER_ETHERNET, inside + VXLAN_BYTES
     elif destination == PORT_GENEVE:
         if u8(b, inside) >> 6 == 0:  # RFC 8926 §3.4: version 0
@@ -72,6 +80,8 @@ def udp_tunnel(b: Bytes, at: int, present: int) -> tuple[int, int]:
         return _gtp(b, inside, present)
     elif PORT_TEREDO in (source, destination):
         return _teredo(b, inside, present)
+    elif PORT_AYIYA in (source, destination):
+        return _ayiya(b, inside, present)
     return LAYER_NONE, at
 
 
@@ -107,6 +117,15 @@ def _gtp(b: Bytes, at: int, present: int) -> tuple[int, int]:
             extension = u8(b, following - 1)
     if following < present and u8(b, following) >> 4 in (4, 6):
         return LAYER_IP, following
+    return LAYER_NONE, at
+
+
+@inline
+def _ayiya(b: Bytes, at: int, present: int) -> tuple[int, int]:
+    """Identity of 2**n bytes and signature of n words behind the fixed part; then what the next header says."""
+    behind = at + AYIYA_BYTES + (1 << (u8(b, at) >> 4)) + (u8(b, at + 1) >> 4) * 4
+    if u8(b, at + 3) == AYIYA_IPV6 and behind < present and u8(b, behind) >> 4 == 6:
+        return LAYER_IP, behind
     return LAYER_NONE, at
 
 

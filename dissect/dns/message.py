@@ -161,6 +161,8 @@ def rdata(b: Bytes, at: int, stop: int, start: int, end: int, names: Names, work
     """The data of one record, by type: address, name, or bytes without compression. False if it breaks."""
     kind = answer["type"]
     answer["kind"], answer["hi"], answer["lo"], answer["data"] = KIND_RAW, 0, 0, 0
+    if stop == at:  # an update's prerequisite or deletion has none: RFC 2136 §2.4, §2.5
+        return True
     if kind == TYPE_A and stop - at == 4:
         answer["kind"] = KIND_ADDRESS
         answer["lo"] = V4_MAPPED | np.uint64(be32(b, at))

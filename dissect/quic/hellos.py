@@ -75,12 +75,13 @@ class HelloFromInitials:
         found = False
         for packet in initials:
             frames = opened(datagram, packet, waiting.keys) if waiting.keys else None
+            for keys in client_keys(packet.version, packet.dcid) if frames is None else ():
+                frames = opened(datagram, packet, keys)
+                if frames is not None:
+                    waiting.keys, waiting.stream = keys, CryptoStream()
+                    break
             if frames is None:
-                keys = client_keys(packet.version, packet.dcid)
-                frames = opened(datagram, packet, keys) if keys else None
-                if frames is None:
-                    continue
-                waiting.keys, waiting.stream = keys, CryptoStream()
+                continue
             for offset, data in crypto_frames(frames):
                 waiting.stream.add(offset, data)
                 found = True

@@ -23,14 +23,20 @@ SALT_1 = bytes.fromhex("38762cf7f55934b34d179ae6a4c80cadccbb7f0a")  # RFC 9001 �
 SALT_2 = bytes.fromhex("0dede3def700a6db819381be6e269dcbf9bd2ed9")  # RFC 9369 §3.3.1
 SALT_29 = bytes.fromhex("afbfec289993d24c9e9786f19c6111e04390a899")  # draft-ietf-quic-tls-29 to -32 §5.2
 SALT_23 = bytes.fromhex("c3eef712c72ebb5a11a7d2432bb46365bef9f502")  # draft-ietf-quic-tls-23 to -28 §5.2
+SALT_22 = bytes.fromhex("7fbcdb0e7c66bbe9193a96cd21519ebd7a02644a")  # draft-ietf-quic-tls-22 §5.2
+SALT_T50 = bytes.fromhex("7ff579e5acd072915580304c43a2367c60488310")  # Google QUIC T050: TLS, draft 27
+SALT_T51 = bytes.fromhex("7a4edef4e7ccee5fa4506c19124fc8ccda6e033d")  # Google QUIC T051: TLS, draft 29
+T50, T51 = 0x54303530, 0x54303531  # "T050", "T051"
 DRAFT = 0xFF000000  # RFC 9000 §15, in drafts: 0xff000000 and the draft's number
-MVFST_27 = 0xFACEB002  # Facebook's number for draft 27
+MVFST_22, MVFST_27 = 0xFACEB001, 0xFACEB002  # Facebook's numbers for drafts 22 and 27
+RESERVED_MASK, RESERVED = 0x0F0F0F0F, 0x0A0A0A0A  # RFC 9000 §15: versions that provoke a negotiation
 
 LONG, FIXED = 0x80, 0x40  # RFC 9000 §17.2
 INITIAL, ZERO_RTT, HANDSHAKE, RETRY = 0, 1, 2, 3  # §17.2, in version 1
 MAX_CONNECTION_ID = 20  # §17.2
 SAMPLE, SAMPLE_OFFSET, TAG = 16, 4, 16  # RFC 9001 §5.4.2, §5.3
 PADDING, PING, ACK, ACK_ECN, CRYPTO, CLOSE, CLOSE_APP = 0x00, 0x01, 0x02, 0x03, 0x06, 0x1C, 0x1D  # RFC 9000 §19
+CRYPTO_GOOGLE = 0x08  # what Google QUIC over TLS (T050, T051) uses in its place; not allowed in Initials otherwise
 
 
 class Packet(NamedTuple):
@@ -52,20 +58,24 @@ class Keys(NamedTuple):
     iv: int
 
 
-def salt_of(version: int) -> bytes | None:
-    """The salt of a version, or None for one that is not known."""
+def salts_of(version: int) -> tuple[bytes, ...]:
+    """The salts that a version may have been sealed with; a reserved one says nothing of the version behind it."""
     if version == VERSION_1:
-        return SALT_1
+        return (SALT_1,)
     if version == VERSION_2:
-        return SALT_2
-    if version == MVFST_27:
-        return SALT_23
-    draft = version - DRAFT
+        return (SALT_2,)
+    if version in (T50, T51):
+        return (SALT_T50 if version == T50 else SALT_T51,)
+    if version & RESERVED_MASK == RESERVED:
+        return (SALT_1, SALT_29, SALT_23)
+    draft = {MVFST_22: 22, MVFST_27: 27}.get(version, version - DRAFT)
     if draft in (33, 34):
-        return SALT_1
+        return (SALT_1,)
     if 29 <= draft <= 32:
-        return SALT_29
-    return SALT_23 if 23 <= draft <= 28 else None
+        return (SALT_29,)
+    if 23 <= draft <= 28:
+        return (SALT_23,)
+    return (SALT_22,) if draft == 22 else ()
 
 
 def _label(secret: bytes, label: str, length: int) -> bytes:
@@ -75,11 +85,12 @@ def _label(secret: bytes, label: str, length: int) -> bytes:
     return hmac.digest(secret, info, "sha256")[:length]
 
 
-def client_keys(version: int, dcid: bytes) -> Keys | None:
-    """The client's Initial keys; None for an unknown version."""
-    salt = salt_of(version)
-    if salt is None:
-        return None
+def client_keys(version: int, dcid: bytes) -> list[Keys]:
+    """The client's Initial keys, one for each salt that the version may have; none for an unknown version."""
+    return [_keys(salt, version, dcid) for salt in salts_of(version)]
+
+
+def _keys(salt: bytes, version: int, dcid: bytes) -> Keys:
     prefix = "quicv2" if version == VERSION_2 else "quic"
     secret = _label(hmac.digest(salt, dcid, "sha256"), "client in", 32)
     key, iv, hp = (_label(secret, f"{prefix} {name}", size) for name, size in (("key", 16), ("iv", 12), ("hp", 16)))
@@ -161,7 +172,7 @@ def crypto_frames(frames: bytes) -> list[tuple[int, bytes]]:
             at += 1
             if kind in (PADDING, PING):
                 continue
-            if kind == CRYPTO:
+            if kind in (CRYPTO, CRYPTO_GOOGLE):
                 offset, at = varint(frames, at)
                 length, at = varint(frames, at)
                 if at + length > len(frames):

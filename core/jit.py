@@ -1,74 +1,132 @@
-"""The one place that meets Numba.
+"""Kernels: functions over arrays that run as machine code.
 
-Theory: a kernel is a function over arrays that is compiled once per machine and loaded from a cache afterwards. Numba's
-own cache notices edits of a kernel's file only, not of the helpers it inlines from other files, and ignores the
-bounds-check setting; so the cache lies in a folder named by a hash of every kernel source, the Numba version and the
-flags, chosen before the first decorator runs.
+Theory: a kernel is compiled once per machine, by another process (`compiler.py`), and kept in a cache as an object
+file; every later process only loads it (`native.py`). So neither the compiler's start-up nor its memory is ever paid by
+whoever captures or reads. The cache lies in a folder named by a hash of every kernel source, the versions of the
+compiler and the processor: an edit anywhere makes another one.
 
-Rules: `@kernel` for what Python calls, `@inline` for what only kernels call; both are typed as identity, so that mypy
-sees ordinary functions. `NUMBA_DISABLE_JIT=1` runs the same code in plain Python (tests, coverage). Bounds checks stay
-on: hostile packets end in an error that is caught, not in someone else's memory. Kernels do not allocate (`_nrt` off):
-without reference counts they run several times faster; whoever calls them brings the scratch space.
+Rules: `@kernel` for what Python calls: arguments are C-contiguous arrays and integers, the result is nothing, an
+integer or a tuple of integers (int64). `@inline` for what only kernels call; called from Python it is plain Python. Both
+are typed as identity, so that mypy sees ordinary functions. `NUMBA_DISABLE_JIT=1` runs everything in plain Python
+(tests, coverage). Bounds checks stay on: hostile packets end in an error that is caught, not in someone else's memory.
+Kernels do not allocate: whoever calls them brings the scratch space.
 
 `WIRETALLY_CACHE_DIR` moves the cache.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
-import warnings
+import platform
+import stat
+import tempfile
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-import numba
-
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-FLAGS = {"nogil": True, "cache": True, "boundscheck": True, "error_model": "numpy", "_nrt": False}
+FLAGS = {"nogil": True, "boundscheck": True, "error_model": "numpy", "_nrt": False}
 ROOT = Path(__file__).resolve().parent.parent
 KERNEL_FOLDERS = ("core", "capture", "dissect")
+COMPILING = os.environ.get("WIRETALLY_COMPILING") == "1"  # set in the process that compiles
+PLAIN = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
 
 
+def kernel(function: Function) -> Function:
+    """Machine code in the place of `function`."""
+    if PLAIN:
+        return function
+    if COMPILING:
+        from .compiler import njit
+
+        return cast("Function", njit(function))
+    return cast("Function", functools.update_wrapper(Kernel(function), function))
+
+
+def inline(function: Function) -> Function:
+    """A part of the kernels that call it."""
+    if COMPILING and not PLAIN:
+        from .compiler import njit
+
+        return cast("Function", njit(function))
+    return function
+
+
+class Kernel:
+    """Finds or makes the machine code for the kinds of arguments that a call brings."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        """Nothing is loaded before the first call."""
+        self.function = function
+        self._loaded: dict[tuple[Any, ...], Callable[[tuple[Any, ...]], Any]] = {}
+        self._types: list[Any] = []  # kept, so that no other type gets the identity of one that `_loaded` knows
+
+    def __call__(self, *args: Any) -> Any:  # noqa: ANN401  (whatever the kernel says)
+        """Runs it; raises what the kernel raised."""
+        key = tuple(_kind(argument) for argument in args)
+        run = self._loaded.get(key)
+        if run is None:
+            self._types += [argument.dtype for argument in args if hasattr(argument, "dtype")]
+            run = self._loaded[key] = self._load(args)
+        return run(args)
+
+    def _load(self, args: tuple[Any, ...]) -> Callable[[tuple[Any, ...]], Any]:
+        from . import native
+
+        kinds = native.describe(args)
+        path = cache_folder() / f"{self.function.__module__}.{self.function.__qualname__}-{native.digest(kinds)}.kernel"
+        if not path.exists():
+            native.compile_elsewhere(self.function, kinds, path)
+        return native.load(path)
+
+
+def _kind(argument: Any) -> Any:  # noqa: ANN401
+    """What tells apart calls that need different code, quickly: an array's type by identity."""
+    dtype = getattr(argument, "dtype", None)
+    return int if dtype is None else (id(dtype), argument.ndim, argument.flags.writeable)
+
+
+@functools.cache
 def cache_folder() -> Path:
-    """Where compiled kernels of exactly these sources live."""
+    """Where kernels of exactly these sources live, the owner's alone; one for this process where there is no place."""
     base = os.environ.get("WIRETALLY_CACHE_DIR")
     root = Path(base) if base else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "wiretally"
-    return root / f"kernels-{_fingerprint()}"
+    folder = root / f"kernels-{_fingerprint()}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if _is_ours(folder):
+            return folder
+    except OSError:
+        pass
+    return Path(tempfile.mkdtemp(prefix="wiretally-kernels-"))
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether only we can put code there."""
+    status = folder.stat()
+    mine = status.st_uid == os.geteuid() if hasattr(os, "geteuid") else True
+    return mine and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and os.access(folder, os.W_OK)
 
 
 def _fingerprint() -> str:
-    digest = hashlib.sha256(f"{numba.__version__} {sorted(FLAGS.items())}".encode())
+    versions = [metadata.version(name) for name in ("numba", "llvmlite", "numpy")]
+    digest = hashlib.sha256(f"{versions} {sorted(FLAGS.items())} {_processor()}".encode())
     for folder in KERNEL_FOLDERS:
         for path in sorted((ROOT / folder).rglob("*.py")):
             digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
 
 
-def _use_cache() -> bool:
-    """Points Numba at the cache folder; without a writable folder kernels are compiled in every process."""
-    folder = cache_folder()
+def _processor() -> str:
+    """What the machine code depends on: the instruction set, and the features that Linux lists."""
+    found = {platform.machine()}
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        found |= {line for line in lines if line.split(":")[0].strip() in ("flags", "Features", "CPU part", "model")}
     except OSError:
-        return False
-    numba.config.CACHE_DIR = str(folder)
-    return os.access(folder, os.W_OK)
-
-
-if not _use_cache():
-    FLAGS["cache"] = False
-# Records that begin with the same fields may stand for one another: rows share the columns of their flow's ends.
-warnings.filterwarnings("ignore", category=numba.NumbaExperimentalFeatureWarning)
-
-
-def kernel(function: Function) -> Function:
-    """Compiles `function` at its first call; cached on disk, without the GIL, bounds-checked."""
-    return cast("Function", numba.njit(**FLAGS)(function))
-
-
-def inline(function: Function) -> Function:
-    """Compiles `function` into the kernels that call it. LLVM decides about the inlining; it costs no cache file."""
-    flags = {name: value for name, value in FLAGS.items() if name != "cache"}
-    return cast("Function", numba.njit(**flags)(function))
+        found.add(platform.processor())
+    return " ".join(sorted(found))

@@ -123,6 +123,6 @@ def digests(flows: Array, from_local: Array, out: Array, block: Bytes, words: Ar
 def community_ids(flows: Array, from_local: Array) -> list[str]:
     """The identifiers of FLOW[n]; from_local: uint8[n], whether the local end sent the first packet."""
     out = np.zeros((flows.size, DIGEST + 1), np.uint8)  # 21 bytes are 28 characters, the last of them padding
-    digests(flows, from_local, out, np.zeros(BLOCK, np.uint8), np.zeros(80, np.int64))
+    digests(np.ascontiguousarray(flows), np.ascontiguousarray(from_local), out, np.zeros(BLOCK, np.uint8), np.zeros(80, np.int64))
     text = base64.b64encode(out.tobytes()).decode("ascii")
     return [f"1:{text[at : at + 27]}=" for at in range(0, len(text), 28)]

@@ -1,0 +1,90 @@
+"""The process that compiles kernels: the only place that meets Numba.
+
+Theory: `native.compile_elsewhere` starts it with the kinds of a kernel's arguments on standard input. It imports the
+kernel's module with `WIRETALLY_COMPILING=1`, so that every `@kernel` and `@inline` in it is Numba's, compiles that one
+kernel and writes its object code: a line of JSON (symbol, results), then the code.
+
+Rules: what it writes appears whole or not at all; two processes that want the same kernel wait for one another.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import pickle
+import sys
+import warnings
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numba
+
+from .jit import FLAGS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+# Records that begin with the same fields may stand for one another: rows share the columns of their flow's ends.
+warnings.filterwarnings("ignore", category=numba.NumbaExperimentalFeatureWarning)
+
+
+def njit(function: Callable[..., Any]) -> Any:  # noqa: ANN401  (Numba has no types)
+    """Numba's compiler with the project's flags."""
+    flags: Any = FLAGS | {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # those need Numba to run
+    return numba.njit(**flags)(function)
+
+
+def main() -> None:
+    """`python -m wiretally.core.compiler MODULE NAME FILE`, with the arguments' kinds pickled on standard input."""
+    module, name, target = sys.argv[1:]
+    kinds = pickle.load(sys.stdin.buffer)  # noqa: S301  (from the process that started this one)
+    path = Path(target)
+    with _alone(path):
+        if not path.exists():
+            _write(path, *compiled(getattr(import_module(module), name), kinds))
+
+
+def compiled(dispatcher: Any, kinds: list[Any]) -> tuple[dict[str, Any], bytes]:  # noqa: ANN401
+    """The header and the object code of one kernel; kinds: ("int",) or (dtype, dimensions, writable, aligned)."""
+    dispatcher.compile(tuple(_type(kind) for kind in kinds))
+    (result,) = dispatcher.overloads.values()
+    code = result.library.serialize_using_object_code()[2][0]
+    return {"symbol": result.fndesc.llvm_func_name, "results": _results(result.signature.return_type)}, code
+
+
+def _type(kind: Any) -> Any:  # noqa: ANN401
+    if kind == ("int",):
+        return numba.int64
+    dtype, dimensions, writable, aligned = kind
+    return numba.types.Array(numba.from_dtype(dtype), dimensions, "C", readonly=not writable, aligned=aligned)
+
+
+def _results(kind: Any) -> int:  # noqa: ANN401
+    """-1 for nothing, 0 for an integer, n for a tuple of n."""
+    if kind == numba.types.none:
+        return -1
+    if kind == numba.int64:
+        return 0
+    if isinstance(kind, numba.types.UniTuple) and kind.dtype == numba.int64:
+        return int(kind.count)
+    raise TypeError(f"a kernel gives int64s, not {kind}")
+
+
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    with path.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _write(path: Path, header: dict[str, Any], code: bytes) -> None:
+    part = path.with_suffix(f".{os.getpid()}")
+    part.write_bytes(json.dumps(header).encode() + b"\n" + code)
+    part.replace(path)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,7 +1,8 @@
 """Captures as one stream of batches in time order.
 
 Theory: each file is read in stretches into a buffer of its own, which is used again and again; an index kernel finds
-the packets in it, and the unfinished tail moves to the front. Several files are merged: the one whose next packet is
+the packets in it. While they are worked on, a thread reads on into a second buffer, behind the unfinished tail, and
+the two change places (files only: a pipe might have nothing to read for long). Several files are merged: the one whose next packet is
 earliest gives out its packets up to the next packet of any other. A file that does not overlap with others thus passes
 whole, without a copy, and is opened only when its time comes.
 
@@ -11,6 +12,7 @@ backwards. A file that ends in mid-packet, or is damaged from some place on, giv
 
 from __future__ import annotations
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from types import TracebackType
 
-BUFFER_BYTES = 4 << 20
+BUFFER_BYTES = 2 << 20
 PEEK_BYTES = 1 << 16  # of a file that waits for its turn: enough for its first packet
 MAX_BUFFER = 64 << 20  # a block longer than this is damage
 BATCH_PACKETS = 1 << 15
@@ -47,6 +49,12 @@ class CaptureFile:
         self._source = Source(path)
         self.report.size_bytes = self._source.size_bytes
         self._buffer = np.empty(buffer_bytes, np.uint8)
+        self._reader: ThreadPoolExecutor | None = None
+        self._ahead: Future[int] | None = None  # bytes that come behind the tail in `_next`
+        self._next = np.empty(0, np.uint8)
+        if (self.report.size_bytes or 0) > buffer_bytes >= BUFFER_BYTES:
+            self._reader = ThreadPoolExecutor(1, "read-ahead")
+            self._next = np.empty(buffer_bytes, np.uint8)
         self._at = self._end = 0
         self._offset = 0  # of the buffer's first byte in the decompressed file
         self._exhausted = False
@@ -94,6 +102,8 @@ class CaptureFile:
                 place = self._offset + self._at
                 self._cut(f"{shown(self.report.path)}: {FAULTS[status]}, at byte {place}; read up to there")
                 self._indexer = None
+            if status == NEED_MORE and self._at:
+                self._read_ahead()
             if count:
                 return PacketBatch(self._buffer, self._packets[:count])
             if self._indexer is None:
@@ -102,11 +112,26 @@ class CaptureFile:
                 self._finish()
                 return None
 
+    def _read_ahead(self) -> None:
+        """Begins to fill the other buffer: the unfinished tail, and what follows it."""
+        if self._reader is None or self._exhausted or self._ahead is not None or len(self._next) != len(self._buffer):
+            return
+        rest = self._end - self._at
+        self._next[:rest] = self._buffer[self._at : self._end]
+        self._ahead = self._reader.submit(self._source.readinto, self._next.data[rest:])
+
     def _fill(self) -> bool:
-        """Moves the unfinished tail to the front and reads on; False where nothing more comes."""
+        """Goes on behind the unfinished tail; False where nothing more comes."""
         if self._exhausted:
             return False
         rest = self._end - self._at
+        if self._ahead is not None:
+            got, self._ahead = self._ahead.result(), None
+            self._buffer, self._next = self._next, self._buffer
+            self._offset += self._at
+            self._at, self._end = 0, rest + got
+            self._exhausted = self._end < len(self._buffer)
+            return got > 0
         if self._at:
             self._buffer[:rest] = self._buffer[self._at : self._end].copy() if rest > self._at else (
                 self._buffer[self._at : self._end]
@@ -141,7 +166,9 @@ class CaptureFile:
             raise TruncatedCaptureError(warning)
 
     def close(self) -> None:
-        """Gives the file and its buffer back."""
+        """Gives the file and its buffers back."""
+        if self._reader is not None:
+            self._reader.shutdown()
         self._source.close()
         self._buffer = np.empty(0, np.uint8)
         self._indexer = None

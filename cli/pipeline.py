@@ -1,8 +1,9 @@
 """The one place that wires the rooms: captures in, tables or a comparison out.
 
 Theory: packets run from a source through the dissector; every `TICK_PACKETS` packets it gives up what has become known,
-flows are attributed, and the frames go on at once, so that memory does not grow with the capture. `frames` is that
-stream; `read` gathers it, the command line writes it to a sink.
+flows are attributed, and the frames go on at once, so that memory does not grow with the capture. Frames are made in a
+second thread, while the first takes more packets. `frames` is that stream; `read` gathers it, the command line writes
+it to a sink.
 
 Rules: nothing is computed that no table asked for. An option that is not given is left to the room that it is for.
 """
@@ -23,12 +24,13 @@ if TYPE_CHECKING:
 
     from ..capture.stream import CaptureStream
     from ..dissect.dissector import DissectOptions
+    from ..dissect.rows import Taken
     from ..geo.attributor import Attributor
     from .observations import Observations
 
     Paths = str | PathLike[str] | Sequence[str | PathLike[str]]
 
-TICK_PACKETS = 250_000  # rarer ticks cost memory, more frequent ones time
+TICK_PACKETS = 150_000  # rarer ticks cost memory, more frequent ones time
 COMPARED = ("flows", "exchanges", "capture")
 DISSECTED = frozenset({"flows", "exchanges", "tls", "dns", "http"})
 
@@ -61,6 +63,8 @@ def frames(
 
     With an `attributor` flows say where and who; distances then rest on the round trips seen until the tick.
     """
+    from concurrent.futures import Future, ThreadPoolExecutor
+
     from ..capture.stream import open_captures
     from ..dissect.dissector import Dissector
     from .rows import Devices, capture_rows
@@ -70,26 +74,37 @@ def frames(
     dissector = Dissector(_dissect_options(asked, options))
     progress = options.get("progress")
 
-    def given_up(*, end: bool) -> Iterator[tuple[str, pl.DataFrame]]:
-        for name, frame in dissector.tick(end=end).items():
+    def made(taken: Taken) -> list[tuple[str, pl.DataFrame]]:
+        found = []
+        for name, frame in dissector.tables(taken).items():
             if not frame.height:
                 continue
             if name == "flows" and devices:
                 devices.add(frame)
             if name in tables:
-                yield name, _whole(name, attributor.join(frame) if name == "flows" and attributor else frame)
+                found.append((name, _whole(name, attributor.join(frame) if name == "flows" and attributor else frame)))
+        return found
 
-    with open_captures(_listed(paths), strict=options.get("strict", False)) as stream:
+    waiting: Future[list[tuple[str, pl.DataFrame]]] | None = None
+    with (
+        open_captures(_listed(paths), strict=options.get("strict", False)) as stream,
+        ThreadPoolExecutor(1, "frames") as maker,
+    ):
         since = 0
         for batch in stream:
             dissector.feed(batch)
             since += len(batch.packets)
             if since >= TICK_PACKETS:
                 since = 0
-                yield from given_up(end=False)
+                if waiting:
+                    yield from waiting.result()
+                waiting = maker.submit(made, dissector.take())
             if progress:
                 progress(stream)
-        yield from given_up(end=True)
+        if waiting:
+            yield from waiting.result()
+        for taken in dissector.drain():
+            yield from made(taken)
         if devices:
             yield "devices", devices.rows()
         if "capture" in tables:

@@ -44,7 +44,15 @@ def kernel(function: Function) -> Function:
         from .compiler import njit
 
         return cast("Function", njit(function))
-    return cast("Function", functools.update_wrapper(Kernel(function), function))
+    return cast("Function", functools.update_wrapper(Kernel(function, brief=False), function))
+
+
+def brief_kernel(function: Function) -> Function:
+    """As `kernel`, for what takes microseconds: it keeps the interpreter's lock, which costs more to get back."""
+    made = kernel(function)
+    if isinstance(made, Kernel):
+        made.brief = True
+    return made
 
 
 def inline(function: Function) -> Function:
@@ -59,9 +67,9 @@ def inline(function: Function) -> Function:
 class Kernel:
     """Finds or makes the machine code for the kinds of arguments that a call brings."""
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, function: Callable[..., Any], *, brief: bool) -> None:
         """Nothing is loaded before the first call."""
-        self.function = function
+        self.function, self.brief = function, brief
         self._loaded: dict[tuple[Any, ...], Callable[[tuple[Any, ...]], Any]] = {}
         self._types: list[Any] = []  # kept, so that no other type gets the identity of one that `_loaded` knows
 
@@ -81,7 +89,7 @@ class Kernel:
         path = cache_folder() / f"{self.function.__module__}.{self.function.__qualname__}-{native.digest(kinds)}.kernel"
         if not path.exists():
             native.compile_elsewhere(self.function, kinds, path)
-        return native.load(path)
+        return native.load(path, brief=self.brief)
 
 
 def _kind(argument: Any) -> Any:  # noqa: ANN401

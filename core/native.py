@@ -77,8 +77,8 @@ def _engine() -> Any:  # noqa: ANN401  (llvmlite has no types)
     return llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
 
 
-def load(path: Path) -> Callable[[tuple[Any, ...]], Any]:
-    """The kernel in `path` as a function of its arguments."""
+def load(path: Path, *, brief: bool) -> Callable[[tuple[Any, ...]], Any]:
+    """The kernel in `path` as a function of its arguments; a brief one keeps the interpreter's lock."""
     head, code = path.read_bytes().split(b"\n", 1)
     header = json.loads(head)
     engine = _engine()
@@ -89,7 +89,8 @@ def load(path: Path) -> Callable[[tuple[Any, ...]], Any]:
 
     @functools.cache
     def prototype(words: int) -> Any:  # noqa: ANN401
-        return ctypes.CFUNCTYPE(ctypes.c_int32, *[ctypes.c_void_p] * 2, *[ctypes.c_int64] * words)(address)
+        convention = ctypes.PYFUNCTYPE if brief else ctypes.CFUNCTYPE
+        return convention(ctypes.c_int32, *[ctypes.c_void_p] * 2, *[ctypes.c_int64] * words)(address)
 
     def run(args: tuple[Any, ...]) -> Any:  # noqa: ANN401
         words: list[int] = []

@@ -21,7 +21,7 @@ from . import intern, packet_pass
 from .frames import Frames
 from .messages import quic_hello
 from .quic.hellos import HelloFromInitials
-from .rows import Rows
+from .rows import Rows, Taken
 from .state import (
     ACTIVE,
     BORROWED,
@@ -43,12 +43,15 @@ from .state import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import polars as pl
 
     from ..core.packets import PacketBatch
 
 Array = npt.NDArray[Any]
 SECOND = 1_000_000_000
+STRETCH = 2048  # flows ended in one go at the end
 # outer names of ECH deployments that are known; others are learned from HTTPS records (RFC 9849 §4, RFC 9460)
 PUBLIC_NAMES = (b"cloudflare-ech.com",)
 
@@ -126,33 +129,58 @@ class Dissector:
         datagrams = self._state["datagrams"][:count].copy()
         cursor[DATAGRAMS] = 0
         cursor[BORROWED] = 0
-        columns = (datagrams[name].tolist() for name in ("flow_id", "at", "end", "borrowed"))
-        for number, (flow, at, end, borrowed) in enumerate(zip(*columns, strict=True)):
+        whole = set()
+        columns = (datagrams[name].tolist() for name in ("flow_id", "at", "end", "way", "borrowed"))
+        for number, (flow, at, end, way, borrowed) in enumerate(zip(*columns, strict=True)):
+            if flow in whole:
+                continue
             source = self._state["fragment_bytes"][borrowed - 1] if borrowed else batch.buffer
-            found = self._initials.take(flow, source[at:end].tobytes())
+            found = self._initials.take(flow, source[at:end].tobytes(), way)
             if found is not None:
+                whole.add(flow)
                 hello, packets, version = found
                 if cursor[TLS_ROWS] >= TLS_SHEET:
                     self._rows.take(self._state, self.options.tables)
                 quic_hello(self._states, datagrams, number, np.frombuffer(hello, np.uint8).copy(), packets, version)
         self._state["counters"][QUIC_SKIPPED] = self._initials.given_up
 
-    def tick(self, *, end: bool = False) -> dict[str, pl.DataFrame]:
-        """What is new since the last tick, as one frame per table asked for; at the `end` everything that is left."""
+    def take(self, *, end: bool = False) -> Taken:
+        """What is new since the last taking, as records; at the `end` everything that is left."""
         if end:
-            self._finish()
-        self._rows.take(self._state, self.options.tables)
-        taken, self._rows = self._rows, Rows()
-        return self._frames.make(self._state["names"], taken, self._latest(), end=end)
+            for _ in self._finished():
+                self._rows.take(self._state, self.options.tables)
+        return self._taken(end=end)
 
-    def _finish(self) -> None:
-        """Ends every flow; rows are taken on the way where sheets fill."""
+    def drain(self) -> Iterator[Taken]:
+        """The takings at the end, a stretch of flows each: all in one would need memory for all flows at once."""
+        for _ in self._finished():
+            yield self._taken(end=False)
+        yield self._taken(end=True)
+
+    def _taken(self, *, end: bool) -> Taken:
+        self._rows.take(self._state, self.options.tables)
+        rows, self._rows = self._rows, Rows()
+        return Taken(rows, int(self._state["names"]["count"]), self._latest(), end)
+
+    def tables(self, taken: Taken) -> dict[str, pl.DataFrame]:
+        """One frame per table asked for, from takings in their order; another thread may `feed` meanwhile.
+
+        Names are only ever added to, so those that were there at the taking can be read while others come.
+        """
+        return self._frames.make(self._state["names"], taken)
+
+    def tick(self, *, end: bool = False) -> dict[str, pl.DataFrame]:
+        """Both in one."""
+        return self.tables(self.take(end=end))
+
+    def _finished(self) -> Iterator[None]:
+        """Ends every flow; stops where sheets are full or a stretch is done, so that rows can be taken."""
         place = 0
         while True:
-            place = packet_pass.finish_all(self._states, self._latest(), place)
+            place = packet_pass.finish_all(self._states, self._latest(), place, STRETCH)
             if self._state["cursor"][ACTIVE] == 0:
                 return
-            self._rows.take(self._state, self.options.tables)
+            yield
 
     def _latest(self) -> int:
         """The latest packet time so far, ns."""

@@ -20,7 +20,7 @@ from .community import community_ids
 from .dns_rows import DnsRows
 from .intern import Names as InternedNames
 from .intern import raw, texts
-from .rows import Rows
+from .rows import Taken
 from .state import END_NAMES, PACKETS, SERVICE_NAMES, SERVICE_QUIC, UP
 from .tls.ja4 import Shape, describe
 
@@ -47,13 +47,16 @@ class Frames:
         """`tables`: which to make."""
         self._tables = tables
         self._texts: list[str | None] = [None]
+        self._names = pl.Series("name", [None], dtype=pl.String())
         self._shapes: dict[int, Shape] = {}
         self._dns = DnsRows()
 
-    def make(self, interned: InternedNames, rows: Rows, now: int, *, end: bool) -> dict[str, pl.DataFrame]:
-        """One frame per table asked for; rows: what was taken since the last tick; now: packet time, ns."""
-        self._texts.extend(texts(interned, len(self._texts)))
-        names = pl.Series("name", self._texts, dtype=pl.String())
+    def make(self, interned: InternedNames, taken: Taken) -> dict[str, pl.DataFrame]:
+        """One frame per table asked for."""
+        rows, count, now, end = taken
+        new = texts(interned, len(self._texts), count)
+        self._texts.extend(new)
+        names = self._names = self._names.append(pl.Series(new, dtype=pl.String()))
         made = {}
         if "flows" in self._tables:
             made["flows"] = self._flows(interned, rows.joined("flows"), rows.joined("cold"), names)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..core.jit import inline, kernel
+from ..core.jit import brief_kernel, inline
 from ..core.wire import Bytes
 
 MAX_NAMES = 1 << 21
@@ -114,7 +114,7 @@ def _widen(names: Names) -> None:
         names["slots"][slot] = number
 
 
-@kernel
+@brief_kernel
 def number_of(states: npt.NDArray[Any], b: Bytes) -> int:
     """The number of all of `b`, for Python; states: STATE[1]."""
     return intern(states[0]["names"], b, 0, b.size)
@@ -126,9 +126,8 @@ def raw(names: Names, number: int) -> bytes:
     return bytes(names["arena"][start:stop])
 
 
-def texts(names: Names, first: int) -> list[str]:
-    """Entries from number `first` on as text: UTF-8 where it is, else as Latin-1; never raises."""
-    count = int(names["count"])
+def texts(names: Names, first: int, count: int) -> list[str]:
+    """Entries `first` to `count` - 1 as text: UTF-8 where it is, else as Latin-1; never raises."""
     starts: npt.NDArray[np.int64] = names["start"][first : count + 1]
     if count <= first:
         return []

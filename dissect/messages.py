@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..core.jit import inline, kernel
+from ..core.jit import brief_kernel, inline
 from ..core.status import OK
 from ..core.wire import Bytes, be24, u8
 from .dns.message import KIND_ADDRESS, MAX_ANSWERS, parse_dns
@@ -112,7 +112,7 @@ def client_hello(state: State, b: Bytes, place: int, way: int, at: int, end: int
         c["hello_ns"] = now
 
 
-@kernel
+@brief_kernel
 def quic_hello(states: Array, datagrams: Array, number: int, b: Bytes, packets: int, version: int) -> None:
     """A ClientHello that Python took out of Initials; datagrams[number] is where it became whole."""
     state = states[0]

@@ -258,8 +258,8 @@ def sweep(state: State, now: int) -> None:
 
 
 @kernel
-def finish_all(states: Array, now: int, first: int) -> int:
-    """Ends every flow that is left, from place `first`; returns the place to go on from, when room is short.
+def finish_all(states: Array, now: int, first: int, most: int) -> int:
+    """Ends `most` of the flows that are left, from place `first`; returns the place to go on from.
 
     A flow that has been silent for too long by then ends as idle, whether the sweep has come by or not.
     """
@@ -268,10 +268,11 @@ def finish_all(states: Array, now: int, first: int) -> int:
         if state["fragments"][n]["used"]:
             give_up_fragments(state, n)
     for place in range(first, state["cursor"][HIGH_WATER]):
-        if not has_all_room(state):
+        if not has_all_room(state) or most == 0:
             return place
         if state["flows"][place]["alive"] == 1:
             finish(state, place, END_IDLE if stale(state, place, now) else END_EOF, now)
+            most -= 1
     return np.int64(state["cursor"][HIGH_WATER])
 
 

@@ -6,7 +6,7 @@ is counted from the first answer taken, so it stays right when several takings a
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -41,6 +41,15 @@ SHEETS = (
     ("http", ("http", "requests"), HTTP_ROWS),
     ("dns", ("answers",), ANSWERS),
 )
+
+
+class Taken(NamedTuple):
+    """Rows, how many names there were, the latest packet time in ns, and whether it was the last taking."""
+
+    rows: Rows
+    names: int
+    now: int
+    end: bool
 
 
 class Rows:

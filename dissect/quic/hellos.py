@@ -49,6 +49,7 @@ class _Waiting:
 
     def __init__(self) -> None:
         self.keys: Keys | None = None
+        self.way = -1  # the client's, once a packet of it has been opened
         self.stream = CryptoStream()
         self.datagrams = 0
 
@@ -61,12 +62,14 @@ class HelloFromInitials:
         self._flows: dict[int, _Waiting] = {}
         self.given_up = 0
 
-    def take(self, flow: int, datagram: bytes) -> tuple[bytes, int, int] | None:
+    def take(self, flow: int, datagram: bytes, way: int = 0) -> tuple[bytes, int, int] | None:
         """Takes a datagram of a flow; `(hello, datagrams it was in, version)` when it becomes whole."""
+        waiting = self._flows.get(flow)
+        if waiting is not None and waiting.way not in (-1, way):
+            return None  # the server's
         initials = [packet for packet in packets(datagram) if packet.kind == INITIAL]
         if not initials:
             return None
-        waiting = self._flows.get(flow)
         if waiting is None:
             if len(self._flows) >= MAX_WAITING:
                 self._flows.pop(next(iter(self._flows)))
@@ -78,7 +81,7 @@ class HelloFromInitials:
             for keys in client_keys(packet.version, packet.dcid) if frames is None else ():
                 frames = opened(datagram, packet, keys)
                 if frames is not None:
-                    waiting.keys, waiting.stream = keys, CryptoStream()
+                    waiting.keys, waiting.stream, waiting.way = keys, CryptoStream(), way
                     break
             if frames is None:
                 continue

@@ -170,7 +170,10 @@ def crypto_frames(frames: bytes) -> list[tuple[int, bytes]]:
         while at < len(frames):
             kind = frames[at]
             at += 1
-            if kind in (PADDING, PING):
+            if kind == PADDING:
+                at = len(frames) - len(frames[at:].lstrip(b"\x00"))
+                continue
+            if kind == PING:
                 continue
             if kind in (CRYPTO, CRYPTO_GOOGLE):
                 offset, at = varint(frames, at)

@@ -33,8 +33,8 @@ def test_equal_bytes_have_the_equal_number_and_come_back(states, values, key):
         number = number_of(states, value)
         assert known.setdefault(value, len(known)) == number
         assert intern.raw(names, number) == value
-    assert intern.texts(names, 1)[: len(known) - 1] == [intern._text(value) for value in list(known)[1:]]
-    assert intern.texts(names, len(known)) == []
+    assert intern.texts(names, 1, len(known)) == [intern._text(value) for value in list(known)[1:]]
+    assert intern.texts(names, len(known), len(known)) == []
 
 
 def test_the_table_widens_and_keeps_what_it_has(states):
@@ -49,7 +49,7 @@ def test_the_table_widens_and_keeps_what_it_has(states):
 @pytest.mark.parametrize(("value", "text"), [(b"\xc3\xa9t\xc3\xa9", "été"), (b"\xe9", "é"), (b"\0", "\0")])
 def test_text_is_utf_8_where_it_is(states, value, text):
     names = prepared(states)
-    assert intern.texts(names, number_of(states, value)) == [text]
+    assert intern.texts(names, number_of(states, value), names["count"]) == [text]
 
 
 def test_the_last_entry_fits_and_one_past_it_is_refused_and_counted(states):

@@ -32,9 +32,9 @@ MAX_INSTRUCTIONS = 4096  # linux/bpf_common.h: BPF_MAXINSNS
 LD_WORD, LD_HALF, LD_BYTE, LD_LENGTH = 0x20, 0x28, 0x30, 0x80
 LD_HALF_X, LD_BYTE_X = 0x48, 0x50
 LDX_IP_LENGTH = 0xB1  # X = 4 * (packet[k] & 15)
-LDX_IMMEDIATE, COPY_TO_X = 0x01, 0x07
-JUMP, IF_EQUAL, IF_GREATER, IF_SET = 0x05, 0x15, 0x25, 0x45
-AND, SHIFT_RIGHT, MULTIPLY, MINUS_X, XOR_X = 0x54, 0x74, 0x24, 0x1C, 0xAC
+LDX_IMMEDIATE, COPY_TO_X, COPY_FROM_X = 0x01, 0x07, 0x87
+JUMP, IF_EQUAL, IF_GREATER, IF_GREATER_X, IF_SET = 0x05, 0x15, 0x25, 0x2D, 0x45
+ADD, AND, SHIFT_RIGHT, MULTIPLY, XOR_X = 0x04, 0x54, 0x74, 0x24, 0xAC
 RETURN, RETURN_A = 0x06, 0x16
 LOAD_CLASSES, CLASS, MODE = (0x00, 0x01), 0x07, 0xE0
 PACKET_MODES = (0x20, 0x40, 0xA0)  # absolute, indirect, IP header length
@@ -119,8 +119,9 @@ def keep_names(linktype: int, snaplen: int) -> Program:
         "v4",
         Line(LD_BYTE, base + 9), Line(IF_EQUAL, UDP, "", "whole"),
         Line(LD_HALF, base + 6), Line(IF_SET, 0x3FFF, "whole", ""),  # a fragment: RFC 791 §3.1
+        Line(LDX_IP_LENGTH, base), Line(COPY_FROM_X), Line(ADD, base + 8), Line(COPY_TO_X),
+        Line(LD_LENGTH), Line(IF_GREATER_X, 0, "", "whole"),  # not by subtraction, which wraps
         Line(LDX_IP_LENGTH, base),
-        Line(LD_LENGTH), Line(MINUS_X), Line(IF_GREATER, base + 8, "", "whole"),
         Line(LD_HALF_X, base), Line(IF_EQUAL, QUIC_PORT, "first", ""),
         Line(LD_HALF_X, base + 2), Line(IF_EQUAL, QUIC_PORT, "first", "whole"),
         "v6",
@@ -224,8 +225,8 @@ def compile_expression(expression: str, interface: str, linktype: int) -> Progra
         library.pcap_set_snaplen(handle, 64)
         library.pcap_set_buffer_size(handle, 1 << 16)
         if library.pcap_activate(handle) < 0:
-            said = _text(library.pcap_geterr(handle)) or "is down: bring it up first"
-            raise CaptureError(f"{shown(interface)}: {said}")
+            said = _text(library.pcap_geterr(handle)) or "libpcap cannot open it"
+            raise CaptureError(f"{shown(interface)}: {said}; to compile --filter it must be up: ip link set dev … up")
         if library.pcap_datalink(handle) != (DLT_RAW if linktype == LINKTYPE_RAW else linktype):
             raise CaptureError(f"{shown(interface)}: libpcap sees another kind of link; capture without --filter")
         if library.pcap_compile(handle, ctypes.byref(compiled), expression.encode(), 1, 0xFFFFFFFF) < 0:

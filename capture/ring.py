@@ -120,10 +120,10 @@ class RingCapture(LiveCapture):
             if now >= due:
                 yield None
                 due = time.monotonic() + timeout
-            elif self._ring is None and self._return():
-                continue
-            else:
+            elif self._ring is not None:
                 self._wait(due - now)
+            elif not self._return():
+                select.select([self._wake], [], [], min(RETRY, due - now))
 
     def _batch(self, ring: PacketRing, block: int) -> PacketBatch | None:
         """The packets of a block; None for an empty one."""
@@ -179,22 +179,17 @@ class RingCapture(LiveCapture):
         self.options.notify(f"{shown(self.name)}: interface is up again")
 
     def _return(self) -> bool:
-        """Tries to open the interface that has gone."""
+        """Opens the interface that has gone, if it is there again."""
         device = look_up(self.name)
-        if device is not None and device.is_up:
-            try:
-                self._ring = self._open(device)
-            except (OSError, WiretallyError):  # it goes on changing, or others of the group still hold its past
-                self._pause(RETRY)
-                return False
-            kind = LINKTYPE_NAMES.get(device.linktype, str(device.linktype))
-            self.options.notify(f"{shown(self.name)}: interface is back ({kind})")
-            return True
-        self._pause(RETRY)
-        return False
-
-    def _pause(self, seconds: float) -> None:
-        select.select([self._wake], [], [], seconds)
+        if device is None or not device.is_up:
+            return False
+        try:
+            self._ring = self._open(device)
+        except (OSError, WiretallyError):  # it goes on changing, or others of the group still hold what has gone
+            return False
+        kind = LINKTYPE_NAMES.get(device.linktype, str(device.linktype))
+        self.options.notify(f"{shown(self.name)}: interface is back ({kind})")
+        return True
 
     def _wait(self, seconds: float) -> None:
         """Sleeps until a block is ready, the interface has news, `stop` was called, or `seconds` have passed."""

@@ -123,7 +123,7 @@ class ScapyCapture(LiveCapture):
 
 def _open(interface: str, options: LiveOptions) -> Any:  # noqa: ANN401  (scapy chooses the class of its socket)
     """A listening socket of scapy's over libpcap, not blocking."""
-    import scapy.layers.l2  # noqa: F401  (registers link types; without them scapy complains about each)
+    import scapy.layers.inet  # noqa: F401  (registers link types, or scapy complains of them)
     from scapy.config import conf
     from scapy.error import Scapy_Exception
 

@@ -17,7 +17,6 @@ import itertools
 import json
 import re
 import resource
-import socket
 import subprocess
 import sys
 import tempfile
@@ -87,7 +86,6 @@ def enter_network() -> None:
     mtu = ["mtu", str(MTU)]
     for command in (
         ["link", "add", TAP, *mtu, "type", "veth", "peer", "name", SENDER, *mtu],
-        ["link", "set", "lo", "up"],
         ["link", "set", TAP, "up"],
         ["link", "set", SENDER, "up"],
     ):
@@ -97,7 +95,6 @@ def enter_network() -> None:
 def read(reader: str, capture_file: str, ring_bytes: int, snap: str) -> None:
     """The reader's process: says "ready", captures until its standard input ends, prints its figures."""
     options = LiveOptions(ring_bytes=ring_bytes, snap="names" if snap == "names" else "whole")
-    _warm_ring(options)
     dissector = _warm_dissector(capture_file) if reader == "dissect" else None
     with open_live(TAP, options) as capture:
         threading.Thread(target=lambda: (sys.stdin.read(), capture.stop()), daemon=True).start()
@@ -116,16 +113,6 @@ def read(reader: str, capture_file: str, ring_bytes: int, snap: str) -> None:
         counters = capture.counters()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps({**counters._asdict(), "cpu": cpu, "peak": peak}))
-
-
-def _warm_ring(options: LiveOptions) -> None:
-    """Loads the ring's kernel: by one packet on the loopback."""
-    with open_live("lo", options) as idle:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-            sock.sendto(b"", ("127.0.0.1", 9))  # discard: RFC 863
-        idle.stop()
-        for _ in idle.batches():
-            pass
 
 
 def _warm_dissector(capture_file: str) -> Dissector:

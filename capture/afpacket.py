@@ -44,12 +44,13 @@ PACKET_VERSION, PACKET_RESERVE, PACKET_FANOUT, PACKET_FANOUT_DATA = 10, 12, 18, 
 PACKET_MR_PROMISC = 1
 TPACKET_V3 = 2
 FANOUT_HASH, FANOUT_CBPF = 0, 6
-SIOCGIFFLAGS, SIOCGIFHWADDR = 0x8913, 0x8927  # linux/sockios.h
+SIOCGIFFLAGS, SIOCGIFMTU, SIOCGIFHWADDR = 0x8913, 0x8921, 0x8927  # linux/sockios.h
 IFF_UP = 0x1
 
 STATUS_KERNEL, STATUS_USER = 0, 1
 BLOCK_STATUS = 2  # u32 words into `struct tpacket_block_desc`
 FRAME_BYTES = 2048  # only checked by the kernel in version 3, never used
+LONGEST_HEADER = 128  # more than the header of any kind of link takes
 VLAN_BYTES = 4  # reserved before each frame, so that a tag can be put back: IEEE 802.1Q-2022 §9.6
 
 # linux/if_arp.h → LINKTYPE_; every other kind of link is captured cooked, as libpcap does
@@ -76,11 +77,17 @@ class Device(NamedTuple):
     number: int  # ifindex
     hardware: int  # ARPHRD_
     is_up: bool
+    mtu: int
 
     @property
     def linktype(self) -> int:
         """LINKTYPE_ of its packets; LINKTYPE_LINUX_SLL where they are captured without their link header."""
         return LINKTYPES.get(self.hardware, LINKTYPE_LINUX_SLL)
+
+    @property
+    def longest(self) -> int:
+        """Bytes of the longest frame that can have been on the link; what is longer was joined by an offload."""
+        return self.mtu + LONGEST_HEADER
 
 
 class Statistics(NamedTuple):
@@ -98,7 +105,8 @@ def look_up(name: str) -> Device | None:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
             flags = struct.unpack_from("=h", fcntl.ioctl(sock, SIOCGIFFLAGS, request), 16)[0]
             hardware = struct.unpack_from("=H", fcntl.ioctl(sock, SIOCGIFHWADDR, request), 16)[0]
-        return Device(name, socket.if_nametoindex(name), hardware, bool(flags & IFF_UP))
+            mtu = struct.unpack_from("=i", fcntl.ioctl(sock, SIOCGIFMTU, request), 16)[0]
+        return Device(name, socket.if_nametoindex(name), hardware, bool(flags & IFF_UP), mtu)
     except OSError:
         return None
 

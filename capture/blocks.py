@@ -59,14 +59,16 @@ NS_PER_S = 1_000_000_000
 
 @kernel
 def walk_block(
-    octets: Bytes, halves: Halves, words: Words, block: int, interface: int, linktype: int, packets: Packets
-) -> int:
-    """Fills `packets` from the block that starts at words[block]; returns how many.
+    octets: Bytes, halves: Halves, words: Words, block: int, interface: int, linktype: int, longest: int,
+    packets: Packets,
+) -> tuple[int, int]:  # fmt: skip
+    """Fills `packets` from the block that starts at words[block]; returns how many, and how many exceed `longest`.
 
     octets, halves, words : the ring; packets : PACKET[m], m >= block bytes // LEAST_RECORD.
     """
     count = np.int64(words[block + BLOCK_PACKETS])
     header = np.int64(block) + np.int64(words[block + BLOCK_FIRST]) // 4
+    joined = 0
     for n in range(count):
         at = header * 4 + np.int64(halves[header * 2 + FRAME])
         captured, wire = np.int64(words[header + CAPTURED]), np.int64(words[header + ORIGINAL])
@@ -83,6 +85,8 @@ def walk_block(
             at -= COOKED_BYTES
             captured += COOKED_BYTES
             wire += COOKED_BYTES
+        if wire > longest:
+            joined += 1
         packet = packets[n]
         packet["at"] = at
         packet["ts_ns"] = np.int64(words[header + SECONDS]) * NS_PER_S + np.int64(words[header + NANOSECONDS])
@@ -91,7 +95,7 @@ def walk_block(
         packet["interface"] = interface
         packet["linktype"] = linktype
         header += np.int64(words[header + NEXT]) // 4
-    return count
+    return count, joined
 
 
 @inline

@@ -44,7 +44,7 @@ class LiveOptions:
     packets that wait; block_bytes: its unit, a power of two; retire_ms: the longest a packet waits in a block that does
     not fill. fanout: number of a group of captures that share the interface's packets, by device (`open_fanout`).
     sniffer: "ring" or "scapy"; None is what the system has. notify: called with one line when the interface goes or
-    comes.
+    comes, or is seen to join packets.
     """
 
     expression: str = ""
@@ -64,7 +64,9 @@ class Counters(NamedTuple):
 
     seen: packets that the filter accepted, dropped ones too; dropped: those lost because nobody made room in time;
     None where the system does not say. freezes: times the whole ring was full. delivered: packets handed out.
-    outages: times the interface went down or away. seen - dropped - delivered is what still waits.
+    outages: times the interface went down or away. joined: packets longer than the link can carry, which the receiver
+    made of several (GRO, LRO): their payload is right, packets and bytes of headers are too few.
+    seen - dropped - delivered is what still waits.
     """
 
     seen: int | None = 0
@@ -72,6 +74,7 @@ class Counters(NamedTuple):
     freezes: int = 0
     delivered: int = 0
     outages: int = 0
+    joined: int = 0
 
     def since(self, before: Counters) -> Counters:
         """The counts of the interval that began with `before`."""

@@ -47,13 +47,15 @@ class RingCapture(LiveCapture):
         self._packets = np.zeros(options.block_bytes // LEAST_RECORD, PACKET)
         self._expressions: dict[int, Program] = {}  # by link type; libpcap wants the interface up to compile
         self._interface = 0
-        self._delivered = self._outages = 0
+        self._delivered = self._outages = self._joined = 0
         self._past = Statistics()  # of rings that are closed
         self._changing = threading.Lock()  # counters may be asked from another thread while rings come and go
         self._stopping = False
         self._empty_by: float | None = None  # when a ring whose entrance is closed has nothing left
         self._down = False
         self._looked = 0.0
+        nothing = np.zeros(64, np.uint8)  # loads the kernel now, not while packets wait
+        walk_block(nothing, nothing.view(np.uint16), nothing.view(np.uint32), 0, 0, 0, 0, self._packets)
         self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._ring: PacketRing | None = None
         try:
@@ -128,8 +130,13 @@ class RingCapture(LiveCapture):
     def _batch(self, ring: PacketRing, block: int) -> PacketBatch | None:
         """The packets of a block; None for an empty one."""
         linktype = self.interfaces[self._interface].linktype
-        count = walk_block(ring.octets, ring.halves, ring.words, block, self._interface, linktype, self._packets)
+        count, joined = walk_block(ring.octets, ring.halves, ring.words, block, self._interface, linktype,
+                                   ring.device.longest, self._packets)  # fmt: skip
         self._delivered += count
+        if joined and not self._joined:
+            self.options.notify(f"{shown(self.name)}: the receiver joins packets, so that they and their headers are "
+                                f"counted too few: ethtool -K {shown(self.name)} gro off lro off")  # fmt: skip
+        self._joined += joined
         if self._down and count:
             self._up()
         return PacketBatch(ring.octets, self._packets[:count]) if count else None
@@ -211,14 +218,15 @@ class RingCapture(LiveCapture):
     def stop(self) -> None:
         """See `LiveCapture.stop`."""
         self._stopping = True
-        os.eventfd_write(self._wake, 1)
+        if self._wake >= 0:
+            os.eventfd_write(self._wake, 1)
 
     def counters(self) -> Counters:
         """See `LiveCapture.counters`."""
         with self._changing:
             now = self._ring.statistics() if self._ring is not None else Statistics()
             seen, dropped, freezes = (a + b for a, b in zip(self._past, now, strict=True))
-        return Counters(seen, dropped, freezes, self._delivered, self._outages)
+        return Counters(seen, dropped, freezes, self._delivered, self._outages, self._joined)
 
     def _retire(self) -> None:
         """Closes the ring; its counts stay."""

@@ -25,18 +25,21 @@ packets = st.fixed_dictionaries(
 )
 
 
-@given(st.lists(packets, max_size=12), st.sampled_from([1, 101, 113]), st.sampled_from([0, 32]), st.sampled_from([0, 4096]))
-def test_each_packet_is_found_where_it_lies(items, linktype, private, block_at):
+@given(st.lists(packets, max_size=12), st.sampled_from([1, 101, 113]), st.sampled_from([0, 32]), st.sampled_from([0, 4096]),
+       st.integers(80, 2**31))  # fmt: skip
+def test_each_packet_is_found_where_it_lies(items, linktype, private, block_at, longest):
     block = make(items, private)
     octets = np.zeros(block_at + (len(block) + 15) // 16 * 16, np.uint8)
     octets[block_at : block_at + len(block)] = np.frombuffer(block, np.uint8)
     rows = np.zeros(len(block) // LEAST_RECORD + 1, PACKET)
-    count = walk_block(octets, octets.view(np.uint16), octets.view(np.uint32), block_at // 4, 5, linktype, rows)
+    views = octets, octets.view(np.uint16), octets.view(np.uint32)
+    count, joined = walk_block(*views, block_at // 4, 5, linktype, longest, rows)
     found = [
         (int(row["ts_ns"]), int(row["wire"]), octets[row["at"] : row["at"] + row["captured"]].tobytes())
         for row in rows[:count]
     ]
     assert found == read(items, linktype)
+    assert joined == sum(wire > longest for _, wire, _ in found)
     assert {(int(row["interface"]), int(row["linktype"])) for row in rows[:count]} <= {(5, linktype)}
 
 

@@ -1,6 +1,7 @@
 """What is put on a link comes out of the ring, byte for byte; what is lost is counted; outages are lived through."""
 
 import os
+import socket
 import struct
 import subprocess
 import threading
@@ -45,7 +46,7 @@ def test_frames_come_out_as_they_went_in(link):
         send(sent)
         capture.stop()
         found = collect(capture)
-        assert capture.counters() == (len(sent), 0, 0, len(sent), 0)
+        assert capture.counters() == (len(sent), 0, 0, len(sent), 0, 0)
         assert [(one.name, one.linktype) for one in capture.interfaces] == [(HERE, LINKTYPE_ETHERNET)]
     assert frames_of(found) == sent
     times = [when for when, _, _ in found]
@@ -222,7 +223,7 @@ def test_an_interface_that_is_deleted_and_made_again(link):
         until(capture, batches, lambda _: any("is back" in line for line in said))
         send([udp(1, 2), *frames(20)])
         assert until(capture, batches, lambda found: len(found) == 20) == frames(20)
-        assert capture.counters() == (50, 0, 0, 50, 1)
+        assert capture.counters() == (50, 0, 0, 50, 1, 0)
         assert len(capture.interfaces) == 1
     assert all("\n" not in line and line.startswith(HERE) for line in said)
 
@@ -237,6 +238,53 @@ def test_an_interface_made_again_before_anyone_looked(link):
         until(capture, batches, lambda _: capture._ring is not None and capture._ring.device.number >= number)
         time.sleep(0.3)
         until(capture, batches, lambda found: send(frames(1)) or found)
+
+
+def test_a_group_comes_back_together(link):
+    captures = open_fanout(HERE, SMALL, 2)
+    devices = [bytes((2, 0, 0, 0, 0, n)) for n in range(20)]
+    sent = [frame for device in devices for frame in frames(5, ends=ROUTER + device)]
+    try:
+        batches = [capture.batches(0.05) for capture in captures]
+        ip("link", "del", HERE)
+        join()
+        found = [[], []]
+        deadline = time.monotonic() + 20
+        while any(capture._ring is None or not capture.counters().outages for capture in captures):
+            assert time.monotonic() < deadline, "did not come back"
+            for one in batches:
+                next(one)
+        send(sent)
+        for n, capture in enumerate(captures):
+            capture.stop()
+            for batch in batches[n]:
+                rows = batch.packets if batch is not None else ()
+                found[n] += [bytes(batch.buffer[p["at"] : p["at"] + p["captured"]]) for p in rows]
+    finally:
+        for capture in captures:
+            capture.close()
+    assert sorted(found[0] + found[1]) == sorted(sent)
+    assert all(found)
+
+
+def test_packets_that_the_receiver_joined_are_told(link):
+    """A packet of TCP that stands for many, as receivers with GRO make them: struct virtio_net_hdr in front of it."""
+    ip("link", "set", HERE, "mtu", "1500")
+    said = []
+    head = struct.pack(">BBHHHBBH8s", 0x45, 0, 20_000 - 14, 1, 0, 64, 6, 0, bytes(8))
+    frame = (ENDS + b"\x08\x00" + head + struct.pack(">HHIIBBHHH", 1, 2, 1, 1, 0x50, 0x10, 99, 0, 0)).ljust(20_000, b"-")
+    options = LiveOptions(ring_bytes=1 << 20, block_bytes=1 << 16, notify=said.append)
+    with open_live(HERE, options) as capture, socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as sock:
+        sock.setsockopt(263, 15, 1)  # PACKET_VNET_HDR
+        sock.bind((THERE, 0))
+        for _ in range(3):
+            sock.send(struct.pack("=BBHHHH", 1, 1, 54, 1_400, 34, 16) + frame)
+        send(frames(2, 1_400))
+        found = collect(capture, 5)
+        assert capture.counters().joined == 3
+    assert [wire for _, wire, _ in found] == [20_000] * 3 + [1_400, 1_401]
+    assert len(said) == 1
+    assert said[0].endswith(f"ethtool -K {HERE} gro off lro off")
 
 
 def test_an_interface_that_goes_down_and_up(link):

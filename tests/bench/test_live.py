@@ -1,0 +1,50 @@
+"""The live benchmark sends what it says, and its reader gets all of it."""
+
+import json
+import os
+import subprocess
+import sys
+from shutil import which
+
+import pytest
+from wiretally.bench.live import Run, show
+
+
+def test_both_readers_get_every_packet(tmp_path):
+    if os.geteuid() or which("tcpreplay") is None:
+        pytest.skip("needs root and tcpreplay")
+    figures = tmp_path / "live.json"
+    command = [sys.executable, "-m", "wiretally.bench.live", "--packets", "5k", "--rates", "20k,100mbit,top",
+               "--seconds", "0.1", "--json", str(figures)]  # fmt: skip
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    runs = json.loads(figures.read_text())["runs"]
+    assert [(one["reader"], one["asked"]) for one in runs] == [
+        (reader, rate) for reader in ("ring", "dissect") for rate in ("20k", "100mbit", "top")
+    ]
+    for one in runs:
+        assert one["seen"] == one["delivered"] == one["packets"] > 0
+        assert one["dropped"] == 0
+        assert one["cpu"] > 0
+    assert runs[0]["packets"] == 2_000
+    assert "no loss up to" in run.stdout
+
+
+def test_a_lost_packet_is_a_loss_wherever_it_was_lost(capsys):
+    def run(pps, delivered, dropped):
+        return Run("ring", "top", pps, 1.0, 100, 100, dropped, delivered, 0.1, 0.1, 50.0)
+
+    show([run(10.0, 100, 0), run(20.0, 99, 1), run(30.0, 99, 0)])
+    assert "no loss up to 10 packets/s" in capsys.readouterr().out
+    show([run(20.0, 99, 1)])
+    assert "lost packets at every rate" in capsys.readouterr().out
+
+
+def test_without_root_it_says_so():
+    if os.geteuid():
+        pytest.skip("root gives its rights up for this")
+    code = "import os, sys; from wiretally.bench.live import main; os.seteuid(65534); sys.exit(main(['--packets', '1k']))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert run.returncode == 1
+    assert run.stderr.count("\n") == 1
+    assert "run as root" in run.stderr or "apt-get install tcpreplay" in run.stderr

@@ -1,0 +1,376 @@
+"""What is put on a link comes out of the ring, byte for byte; what is lost is counted; outages are lived through."""
+
+import os
+import socket
+import struct
+import subprocess
+import threading
+import time
+
+import pytest
+from crafting.link import HERE, THERE, collect, frames_of, ip, join, private_network, send, tunnel
+from wiretally.capture.live import LiveOptions, open_fanout, open_live
+from wiretally.core.errors import CaptureError, EnvironmentFault, InputError
+from wiretally.core.packets import LINKTYPE_ETHERNET, LINKTYPE_LINUX_SLL, LINKTYPE_RAW, PacketBatch
+
+PHONE, ROUTER = bytes.fromhex("d26a913c0e57"), bytes.fromhex("02aabbccddee")
+ENDS = ROUTER + PHONE
+SMALL = LiveOptions(ring_bytes=1 << 20, block_bytes=1 << 16, retire_ms=10)
+
+
+@pytest.fixture(autouse=True)
+def network():
+    with private_network():
+        yield
+
+
+@pytest.fixture
+def link():
+    join(mtu=65_535)
+
+
+def frames(count, length=60, ends=ENDS):
+    """Frames of an EtherType for experiments (IEEE 802 §9.2.3), each another one."""
+    return [(ends + b"\x88\xb5" + struct.pack(">I", n)).ljust(length + n % 7, b"-") for n in range(count)]
+
+
+def udp(source, destination, payload=b""):
+    header = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 28 + len(payload), 1, 0, 64, 17, 0, b"\xc0\xa8\x07\x14", b"\x08\x08\x08\x08")
+    return ENDS + b"\x08\x00" + header + struct.pack(">HHHH", source, destination, 8 + len(payload), 0) + payload
+
+
+def test_frames_come_out_as_they_went_in(link):
+    sent = [*frames(3_000), *frames(40, 1_500), ENDS + b"\x88\xb5" + b"x" * 65_000]
+    before = time.time_ns()
+    with open_live(HERE, LiveOptions(ring_bytes=8 << 20)) as capture:
+        send(sent)
+        capture.stop()
+        found = collect(capture)
+        assert capture.counters() == (len(sent), 0, 0, len(sent), 0, 0)
+        assert [(one.name, one.linktype) for one in capture.interfaces] == [(HERE, LINKTYPE_ETHERNET)]
+    assert frames_of(found) == sent
+    times = [when for when, _, _ in found]
+    assert times == sorted(times)
+    assert before <= times[0] <= times[-1] <= time.time_ns()
+    assert [wire for _, wire, _ in found] == list(map(len, sent))
+
+
+def test_the_ring_goes_round(link):
+    sent = frames(20_000, 200)
+    with open_live(HERE, SMALL) as capture:
+        sender = threading.Thread(target=lambda: [send(sent[n : n + 100]) or time.sleep(0.002) for n in range(0, 20_000, 100)])
+        sender.start()
+        found = collect(capture, len(sent))
+        sender.join()
+    assert frames_of(found) == sent  # 6 MiB with headers, through one of 1 MiB
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [["81000005"], ["8100e07b"], ["88a80064", "81000005"], ["81000000"]],
+    ids=["tag", "priority", "stacked", "priority only"],
+)
+def test_tags_are_where_they_were_on_the_link(link, tags):
+    sent = [ENDS + bytes.fromhex("".join(tags)) + b"\x88\xb5" + bytes(range(n, n + 60)) for n in range(50)]
+    sent[10:10] = frames(5)
+    with open_live(HERE, SMALL) as capture:
+        send(sent)
+        found = collect(capture, len(sent))
+    assert frames_of(found) == sent
+    assert [wire for _, wire, _ in found] == list(map(len, sent))
+
+
+def test_both_directions_once_each(link):
+    out, back = frames(50), frames(50, ends=PHONE + ROUTER)
+    with open_live(HERE, SMALL) as capture:
+        send(out)
+        send(back, HERE)
+        assert frames_of(collect(capture, 100)) == out + back
+
+
+def test_loopback_shows_each_packet_once():
+    sent = [b"\0" * 12 + frame[12:] for frame in frames(50)]
+    with open_live("lo", SMALL) as capture:
+        send(sent, "lo")
+        capture.stop()
+        assert frames_of(collect(capture)) == sent
+
+
+@pytest.mark.parametrize(
+    ("expression", "wanted"),
+    [("udp port 53", [0, 1]), ("vlan 5", [3]), ("ether proto 0x88b5", [2, 3]), ("not udp", [2, 3]), ("", [0, 1, 2, 3, 4])],
+)
+def test_the_kernel_takes_what_the_expression_accepts(link, expression, wanted):
+    sent = [udp(5000, 53), udp(53, 5000), frames(1)[0], ENDS + bytes.fromhex("8100000588b5") + bytes(46), udp(1, 2)]
+    with open_live(HERE, LiveOptions(expression=expression, ring_bytes=1 << 20, block_bytes=1 << 16)) as capture:
+        send(sent)
+        capture.stop()
+        found = frames_of(collect(capture))
+        assert capture.counters().seen == len(wanted)
+    assert [sent.index(frame) for frame in found] == wanted
+
+
+@pytest.mark.parametrize("tag", [b"", bytes.fromhex("81000005")])
+def test_lengths_on_the_wire_are_exact_whatever_is_kept(link, tag):
+    sent = [ENDS + tag + frame[12:] for frame in frames(20, 900)]
+    with open_live(HERE, LiveOptions(snaplen=100, ring_bytes=1 << 20, block_bytes=1 << 16)) as capture:
+        send(sent)
+        found = collect(capture, 20)
+    assert [wire for _, wire, _ in found] == list(map(len, sent))
+    assert frames_of(found) == [frame[: 100 + len(tag)] for frame in sent]
+
+
+def test_only_quic_behind_its_handshake_is_cut(link):
+    short, long = b"\x4f" + bytes(1_199), b"\xcf\0\0\0\x01" + bytes(1_195)
+    sent = [udp(50_000, 443, short), udp(443, 50_000, short), udp(50_000, 443, long), udp(50_000, 53, short),
+            udp(50_000, 443), udp(50_000, 443, b"\x4f"), udp(50_000, 443, b"\x0d" + short), frames(1, 1_000)[0]]  # fmt: skip
+    with open_live(HERE, LiveOptions(snap="names", ring_bytes=1 << 20, block_bytes=1 << 16)) as capture:
+        send(sent)
+        found = collect(capture, len(sent))
+    assert [wire for _, wire, _ in found] == list(map(len, sent))
+    assert frames_of(found) == [frame[:128] if n < 2 else frame for n, frame in enumerate(sent)]
+
+
+def test_sockets_of_a_group_share_by_device(link):
+    devices = [bytes((2, 0, 0, 0, n >> 8, n & 255)) for n in range(40)]
+    sent = [f for d in devices for f in frames(5, ends=ROUTER + d) + frames(5, ends=d + ROUTER)]
+    captures = open_fanout(HERE, SMALL, 3)
+    try:
+        send(sent)
+        parts = []
+        for capture in captures:
+            capture.stop()
+            parts.append(frames_of(collect(capture)))
+    finally:
+        for capture in captures:
+            capture.close()
+    assert sorted(frame for part in parts for frame in part) == sorted(sent)
+    assert all(parts)
+    of = [{f[6:12] if f[:6] == ROUTER else f[:6] for f in part} for part in parts]
+    assert sum(map(len, of)) == len(devices)
+    assert sum(capture.counters().seen for capture in captures) == len(sent)
+
+
+def test_what_a_slow_reader_loses_is_counted(link):
+    sent = frames(3_000, 500)
+    with open_live(HERE, LiveOptions(ring_bytes=1 << 17, block_bytes=1 << 16)) as capture:
+        send(sent)
+        first = capture.interval()
+        assert first.seen == len(sent)
+        assert 0 < first.dropped < len(sent)
+        assert first.freezes >= 1
+        send(frames(10))
+        assert capture.interval().seen == 10
+        capture.stop()
+        found = frames_of(collect(capture))
+        total = capture.counters()
+    assert total.seen == len(sent) + 10
+    assert total.seen - total.dropped == total.delivered == len(found)
+    assert found == sent[: len(found)]  # those that came before the ring was full
+    assert capture.counters() == total  # also when closed
+
+
+def test_a_slow_reader_goes_on_once_there_is_room(link):
+    with open_live(HERE, LiveOptions(ring_bytes=1 << 17, block_bytes=1 << 16, retire_ms=10)) as capture:
+        send(frames(3_000, 500))
+        batches = capture.batches(0.2)
+        while next(batches) is not None:
+            pass
+        send(frames(20))
+        assert len(next(batches).packets) == 20
+        capture.stop()
+        assert [b for b in batches if b is not None] == []
+        assert capture.counters().seen - capture.counters().dropped == capture.counters().delivered
+
+
+def test_silence_is_told_and_stop_ends_it():
+    join()
+    with open_live(HERE, SMALL) as capture:
+        batches = capture.batches(0.02)
+        assert [next(batches), next(batches)] == [None, None]
+        threading.Timer(0.05, capture.stop).start()
+        assert all(batch is None for batch in batches)
+
+
+def test_closing_leaves_a_batch_that_is_still_held_alone(link):
+    with open_live(HERE, SMALL) as capture:
+        send(frames(5))
+        held: PacketBatch = next(batch for batch in capture.batches() if batch is not None)
+    assert held.buffer[held.packets[0]["at"] + 12] == 0x88
+
+
+def until(capture, batches, wanted):
+    """Goes on until `wanted()`; the frames that came."""
+    found, deadline = [], time.monotonic() + 15
+    while not wanted(found):
+        assert time.monotonic() < deadline, "did not come"
+        batch = next(batches)
+        rows = batch.packets if batch is not None else ()
+        found += [bytes(batch.buffer[p["at"] : p["at"] + p["captured"]]) for p in rows]
+    return found
+
+
+def test_an_interface_that_is_deleted_and_made_again(link):
+    said = []
+    options = LiveOptions(ring_bytes=1 << 20, block_bytes=1 << 16, expression="not udp", notify=said.append)
+    with open_live(HERE, options) as capture:
+        batches = capture.batches(0.05)
+        send(frames(30))
+        ip("link", "del", HERE)
+        assert until(capture, batches, lambda _: any("gone" in line for line in said)) == frames(30)
+        until(capture, batches, lambda _: capture._ring is None)
+        join()
+        until(capture, batches, lambda _: any("is back" in line for line in said))
+        send([udp(1, 2), *frames(20)])
+        assert until(capture, batches, lambda found: len(found) == 20) == frames(20)
+        assert capture.counters() == (50, 0, 0, 50, 1, 0)
+        assert len(capture.interfaces) == 1
+    assert all("\n" not in line and line.startswith(HERE) for line in said)
+
+
+def test_an_interface_made_again_before_anyone_looked(link):
+    with open_live(HERE, SMALL) as capture:
+        batches = capture.batches(0.05)
+        ip("link", "del", HERE)
+        join()
+        until(capture, batches, lambda _: capture.counters().outages == 1 and capture._ring is not None)
+        number = capture._ring.device.number
+        until(capture, batches, lambda _: capture._ring is not None and capture._ring.device.number >= number)
+        time.sleep(0.3)
+        until(capture, batches, lambda found: send(frames(1)) or found)
+
+
+def test_a_group_comes_back_together(link):
+    captures = open_fanout(HERE, SMALL, 2)
+    devices = [bytes((2, 0, 0, 0, 0, n)) for n in range(20)]
+    sent = [frame for device in devices for frame in frames(5, ends=ROUTER + device)]
+    try:
+        batches = [capture.batches(0.05) for capture in captures]
+        ip("link", "del", HERE)
+        join()
+        found = [[], []]
+        deadline = time.monotonic() + 20
+        while any(capture._ring is None or not capture.counters().outages for capture in captures):
+            assert time.monotonic() < deadline, "did not come back"
+            for one in batches:
+                next(one)
+        send(sent)
+        for n, capture in enumerate(captures):
+            capture.stop()
+            for batch in batches[n]:
+                rows = batch.packets if batch is not None else ()
+                found[n] += [bytes(batch.buffer[p["at"] : p["at"] + p["captured"]]) for p in rows]
+    finally:
+        for capture in captures:
+            capture.close()
+    assert sorted(found[0] + found[1]) == sorted(sent)
+    assert all(found)
+
+
+def test_packets_that_the_receiver_joined_are_told(link):
+    """A packet of TCP that stands for many, as receivers with GRO make them: struct virtio_net_hdr in front of it."""
+    ip("link", "set", HERE, "mtu", "1500")
+    said = []
+    head = struct.pack(">BBHHHBBH8s", 0x45, 0, 20_000 - 14, 1, 0, 64, 6, 0, bytes(8))
+    frame = (ENDS + b"\x08\x00" + head + struct.pack(">HHIIBBHHH", 1, 2, 1, 1, 0x50, 0x10, 99, 0, 0)).ljust(20_000, b"-")
+    options = LiveOptions(ring_bytes=1 << 20, block_bytes=1 << 16, notify=said.append)
+    with open_live(HERE, options) as capture, socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as sock:
+        sock.setsockopt(263, 15, 1)  # PACKET_VNET_HDR
+        sock.bind((THERE, 0))
+        for _ in range(3):
+            sock.send(struct.pack("=BBHHHH", 1, 1, 54, 1_400, 34, 16) + frame)
+        send(frames(2, 1_400))
+        found = collect(capture, 5)
+        assert capture.counters().joined == 3
+    assert [wire for _, wire, _ in found] == [20_000] * 3 + [1_400, 1_401]
+    assert len(said) == 1
+    assert said[0].endswith(f"ethtool -K {HERE} gro off lro off")
+
+
+def test_an_interface_that_goes_down_and_up(link):
+    said = []
+    with open_live(HERE, LiveOptions(ring_bytes=1 << 20, block_bytes=1 << 16, notify=said.append)) as capture:
+        batches = capture.batches(0.05)
+        ip("link", "set", HERE, "down")
+        until(capture, batches, lambda _: said)
+        ip("link", "set", HERE, "up")
+        assert until(capture, batches, lambda found: send(frames(1)) or len(found) >= 3)[:1] == frames(1)
+        assert capture.counters().outages == 1
+    assert ["gone down" in said[0], "up again" in said[1]] == [True, True]
+
+
+def test_an_interface_that_is_down_is_waited_for():
+    ip("link", "add", HERE, "type", "veth", "peer", "name", THERE)
+    said = []
+    with open_live(HERE, LiveOptions(ring_bytes=1 << 20, block_bytes=1 << 16, notify=said.append)) as capture:
+        assert "is down" in said[0]
+        for name in (HERE, THERE):
+            ip("link", "set", name, "up")
+        until(capture, capture.batches(0.05), lambda found: send(frames(1)) or found)
+    ip("link", "set", HERE, "down")
+    with pytest.raises(CaptureError, match="must be up"):
+        open_live(HERE, LiveOptions(expression="udp"))
+    with pytest.raises(CaptureError, match="down"):
+        open_fanout(HERE, LiveOptions(), 2)
+
+
+PING = bytes.fromhex("4500001c0001000040010000c0a80714080808080800f7fe00010000")
+
+
+def test_a_tunnel_has_no_link_header():
+    with tunnel("wtring2") as descriptor, open_live("wtring2", SMALL) as capture:
+        os.write(descriptor, PING)
+        assert frames_of(collect(capture, 1)) == [PING]
+        assert capture.interfaces[0].linktype == LINKTYPE_RAW
+
+
+@pytest.mark.parametrize(("expression", "taken"), [("", 1), ("icmp and host 8.8.8.8", 1), ("udp", 0), ("ip6", 0), ("inbound", 1)])
+def test_other_links_are_cooked(expression, taken):
+    options = LiveOptions(ring_bytes=1 << 20, block_bytes=1 << 16, expression=expression)
+    with tunnel("wtring2", hardware=512) as descriptor, open_live("wtring2", options) as capture:  # ARPHRD_PPP
+        os.write(descriptor, PING)
+        capture.stop()
+        found = collect(capture)
+        assert capture.interfaces[0].linktype == LINKTYPE_LINUX_SLL
+    cooked = struct.pack(">HHH8sH", 0, 512, 0, b"", 0x0800)  # to us, ARPHRD_PPP, no address, IPv4
+    assert [(wire, frame) for _, wire, frame in found] == [(16 + len(PING), cooked + PING)] * taken
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "error", "text"),
+    [
+        ("wlan9", {}, CaptureError, "wlan9: no such interface; this machine has lo"),
+        ("evil\n", {}, CaptureError, r"evil\n: no such interface; this machine has lo"),
+        ("any", {}, InputError, "name the one"),
+        ("lo", {"expression": "port ssh2"}, CaptureError, "--filter port ssh2: unknown port 'ssh2'; see pcap-filter(7)"),
+        ("lo", {"expression": "host ("}, CaptureError, "syntax error"),
+        ("lo", {"block_bytes": 100_000}, InputError, "power of two"),
+        ("lo", {"ring_bytes": 1 << 20}, InputError, "two blocks"),
+        ("lo", {"snaplen": 0}, InputError, "must be 1 to"),
+        ("lo", {"fanout": 1 << 16}, InputError, "must be 0 to 65535"),
+    ],
+)
+def test_faults_are_one_line(name, options, error, text):
+    with pytest.raises(error) as fault:
+        open_live(name, LiveOptions(**options))
+    assert text in str(fault.value)
+    assert "\n" not in str(fault.value)
+
+
+def test_without_the_right_to_capture_it_says_what_to_do():
+    os.seteuid(65_534)
+    try:
+        with pytest.raises(EnvironmentFault, match=r"lo: not permitted .* sudo setcap cap_net_raw"):
+            open_live("lo", LiveOptions(expression="udp"))
+    finally:
+        os.seteuid(0)
+
+
+def test_promiscuous_while_it_is_open(link):
+    def promiscuity():
+        said = subprocess.run(["ip", "-d", "link", "show", HERE], capture_output=True, text=True, check=True).stdout
+        return int(said.partition("promiscuity ")[2].split()[0])
+
+    with open_live(HERE, LiveOptions(promiscuous=True, ring_bytes=1 << 20, block_bytes=1 << 16)):
+        assert promiscuity() == 1
+    assert promiscuity() == 0

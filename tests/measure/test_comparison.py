@@ -1,0 +1,111 @@
+"""The comparison as a whole: the right word for each story, and nothing claimed that was not tested."""
+
+import json
+
+import polars as pl
+import pytest
+from crafting.sessions import browsing, frame
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from wiretally.core.errors import InputError
+from wiretally.measure.comparison import CompareOptions, compare
+
+QUICK = CompareOptions(resamples=499)
+MODES = ["normal", "incognito"] * 6
+STEADY = [1000, 1010, 990, 1000, 1020, 980, 1005, 995, 1000, 1000, 990, 1010]
+ONLY_NORMAL = [size if mode == "normal" else 0 for size, mode in zip(STEADY, MODES, strict=True)]
+ONLY_INCOGNITO = [size if mode == "incognito" else 0 for size, mode in zip(STEADY, MODES, strict=True)]
+HALF = [size if mode == "normal" else size // 2 for size, mode in zip(STEADY, MODES, strict=True)]
+
+
+def words(result):
+    return {item["key"]: item["verdict"] for item in result["destinations"]}
+
+
+def test_each_story_gets_its_word():
+    flows, exchanges, sessions = browsing({"same.example": STEADY, "gone.example": ONLY_NORMAL, "new.example": ONLY_INCOGNITO,
+                                           "half.example": HALF, "more.example": [*HALF[1:], 500]})  # fmt: skip
+    result = compare(flows, exchanges, sessions, options=QUICK)
+    assert words(result) == {"same.example": "continues", "gone.example": "stops", "new.example": "appears",
+                             "half.example": "reduced", "more.example": "increases"}  # fmt: skip
+    json.dumps(result, allow_nan=False)
+
+
+def test_data_that_move_to_another_host_of_the_owner_do_not_read_as_stops():
+    flows, exchanges, sessions = browsing({"one.vendor": ONLY_NORMAL, "two.vendor": ONLY_INCOGNITO},
+                                          owners={"one.vendor": "Vendor", "two.vendor": "Vendor"})  # fmt: skip
+    result = compare(flows, exchanges, sessions, options=QUICK)
+    assert words(result) == {"one.vendor": "stops", "two.vendor": "appears"}
+    assert [(item["key"], item["verdict"]) for item in result["owners"]] == [("Vendor", "continues")]
+    assert result["total"]["verdict"] == "continues"
+
+
+def test_drops_forbid_stops():
+    flows, exchanges, sessions = browsing({"gone.example": ONLY_NORMAL})
+    capture = frame("capture", [{"source": "x", "packets": 5, "dropped": 1, "cut_short": False}])
+    result = compare(flows, exchanges, sessions, capture=capture, options=QUICK)
+    assert words(result) == {"gone.example": "reduced"}
+    assert any("1 packets were lost" in line for line in result["basis"]["warnings"])
+
+
+def test_what_an_idle_device_uploads_too_is_subtracted():
+    modes = [*MODES, "idle", "idle", "idle"]
+    heartbeat = [500] * 15
+    flows, exchanges, sessions = browsing(
+        {"heartbeat.example": heartbeat, "gone.example": [a + 500 for a in ONLY_NORMAL] + [500] * 3}, modes=modes
+    )
+    result = compare(flows, exchanges, sessions, options=QUICK)
+    assert words(result) == {"heartbeat.example": "absent", "gone.example": "stops"}
+
+
+def test_two_sessions_of_a_mode_say_nothing_and_say_so():
+    flows, exchanges, sessions = browsing({"gone.example": ONLY_NORMAL[:4]})
+    result = compare(flows, exchanges, sessions, options=QUICK)
+    assert words(result) == {"gone.example": "inconclusive"}
+    assert result["destinations"][0]["needed_sessions"] >= 4
+    assert any("only 2 session(s)" in line for line in result["basis"]["warnings"])
+    assert any("smallest possible p" in line for line in result["basis"]["warnings"])
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.integers(0, 5000), min_size=12, max_size=12))
+def test_totals_add_up_and_the_same_seed_gives_the_same_result(sizes):
+    flows, exchanges, sessions = browsing({"a.example": sizes, "b.example": STEADY})
+    result = compare(flows, exchanges, sessions, options=QUICK)
+    assert sum(row["up_app_bytes"] for row in result["sessions"]) == sum(sizes) + sum(STEADY)
+    assert sum(row["up_app_bytes"] for row in result["volumes"]) == sum(sizes) + sum(STEADY)
+    shuffled = compare(flows.reverse(), exchanges.reverse(), sessions, options=QUICK)
+    assert words(shuffled) == words(result)
+    assert shuffled["total"] == result["total"]
+
+
+def test_sessions_of_uneven_length_are_compared_per_minute():
+    flows, exchanges, sessions = browsing({"a.example": STEADY})
+    longer = [type(s)(s.session, s.device, s.mode, s.start, s.end - (n % 3) * 30 * 10**9) for n, s in enumerate(sessions)]
+    assert compare(flows, exchanges, longer, options=QUICK)["per"] == "minute"
+    assert compare(flows, exchanges, sessions, options=QUICK)["per"] == "session"
+
+
+@pytest.mark.parametrize(("options", "said"), [
+    (CompareOptions(baseline="work"), "no session in mode 'work'"),
+    (CompareOptions(per="hour"), "--per hour"),
+    (CompareOptions(per="visit"), "has no visits"),
+])  # fmt: skip
+def test_questions_that_cannot_be_asked(options, said):
+    flows, exchanges, sessions = browsing({"a.example": STEADY})
+    with pytest.raises(InputError, match=said):
+        compare(flows, exchanges, sessions, options=options)
+
+
+def test_one_mode_after_the_other_is_warned_of():
+    ordered = sorted(MODES)
+    flows, exchanges, sessions = browsing({"a.example": STEADY}, modes=ordered)
+    warnings = compare(flows, exchanges, sessions, options=QUICK)["basis"]["warnings"]
+    assert any("came before" in line for line in warnings)
+    assert any("no idle session" in line for line in warnings)
+
+
+def test_nothing_uploaded_at_all_is_absent():
+    flows, exchanges, sessions = browsing({"a.example": STEADY})
+    result = compare(flows, exchanges.with_columns(up_app_bytes=pl.lit(0, pl.UInt64)), sessions, options=QUICK)
+    assert result["total"]["verdict"] == "absent"

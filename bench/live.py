@@ -6,7 +6,8 @@ machine spends on putting packets into the ring is the sender's, as it is on a r
 
 Rules: packets are sent once, never in a loop: repeated connections would be other work. A rate counts as followed where
 not one packet was dropped and as many came out as went in. Two readers: `ring` only walks the blocks; `dissect` fills
-every table and gives them up each second, as the service does.
+every table and gives them up each second, as the service does. The third, `dumpcap`, is Wireshark's, with a buffer of the
+same size, writing a file; its figures include its start.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ import argparse
 import ctypes
 import itertools
 import json
+import os
 import re
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
@@ -25,7 +28,7 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from shutil import which
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
@@ -44,6 +47,7 @@ CLONE_NEWNET = 0x40000000  # linux/sched.h
 TAP, SENDER = "tap", "sender"
 MTU = 65_535
 READERS = ("ring", "dissect")
+DUMPCAP = "dumpcap"
 RATES = "10k,50k,100k,200k,300k,400k,top"
 TICK = 1.0  # seconds
 WARMING = 8  # batches
@@ -131,24 +135,56 @@ def _warm_dissector(capture_file: str) -> Dissector:
 
 def measure(reader: str, path: Path, rate: str, packets: int, arguments: argparse.Namespace) -> Run:
     """One reader at one rate: `200k` packets/s, `50mbit`, or `top`."""
-    command = [sys.executable, "-m", __spec__.name, "--reader", reader, "--ring", str(arguments.ring), "--snap",
-               arguments.snap, str(path)]  # fmt: skip
-    pace = ["--topspeed"] if rate == "top" else (
-        [f"--mbps={rate.removesuffix('mbit')}"] if rate.endswith("mbit") else [f"--pps={count(rate)}"]
-    )  # fmt: skip
-    replay = ["tcpreplay", "--quiet", *pace, f"--limit={packets}", "--preload-pcap", f"--intf1={SENDER}", str(path)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        if process.stdout is None or process.stdout.readline() != "ready\n":
-            raise EnvironmentFault(f"bench live: the reader {reader} did not start")
-        said = subprocess.run(replay, capture_output=True, text=True, check=True).stdout
-        found = json.loads(process.communicate("")[0])
+    pace = f"--mbps={rate.removesuffix('mbit')}" if rate.endswith("mbit") else f"--pps={count(rate)}" if rate != "top" else "--topspeed"  # fmt: skip
+    replay = ["tcpreplay", "--quiet", pace, f"--limit={packets}", "--preload-pcap", f"--intf1={SENDER}", str(path)]
+    said, found = (dumpcap if reader == DUMPCAP else ours)(replay, reader, path, arguments)
     rated = re.search(r"Rated: [\d.]+ Bps, ([\d.]+) Mbps, ([\d.]+) pps", said)
     sent = re.search(r"Successful packets:\s+(\d+)", said)
     if rated is None or sent is None:
         raise EnvironmentFault("bench live: tcpreplay did not say what it sent; is it version 4?")
-    packets, pps = int(sent[1]), float(rated[2])
-    return Run(reader, rate, pps, float(rated[1]), packets, found["seen"], found["dropped"], found["delivered"],
-               found["cpu"], found["cpu"] * pps / packets, found["peak"])  # fmt: skip
+    went, pps = int(sent[1]), float(rated[2])
+    return Run(reader, rate, pps, float(rated[1]), went, found["seen"], found["dropped"], found["delivered"], found["cpu"],
+               found["cpu"] * pps / went, found["peak"])  # fmt: skip
+
+
+Outcome = tuple[str, dict[str, Any]]  # what the sender said, what the reader found
+
+
+def ours(replay: list[str], reader: str, path: Path, arguments: argparse.Namespace) -> Outcome:
+    """One of our readers while `replay` runs."""
+    command = [sys.executable, "-m", __spec__.name, "--reader", reader, "--ring", str(arguments.ring), "--snap",
+               arguments.snap, str(path)]  # fmt: skip
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        if process.stdout is None or process.stdout.readline() != "ready\n":
+            raise EnvironmentFault(f"bench live: the reader {reader} did not start")
+        said = subprocess.run(replay, capture_output=True, text=True, check=True).stdout
+        return said, json.loads(process.communicate("")[0])
+
+
+def dumpcap(replay: list[str], _: str, __: Path, arguments: argparse.Namespace) -> Outcome:
+    """Wireshark's capture to a file while `replay` runs."""
+    if which(DUMPCAP) is None:
+        raise EnvironmentFault("bench live: needs dumpcap: apt-get install wireshark-common")
+    with tempfile.TemporaryDirectory(prefix="wiretally-bench-") as folder, (Path(folder) / "log").open("w+") as log:
+        buffer = f"-B{arguments.ring >> 20}"
+        command = [DUMPCAP, "-q", "-i", TAP, buffer, "-w", str(Path(folder) / "packets")]
+        process = subprocess.Popen(command, stderr=log)
+        while "File:" not in (Path(folder) / "log").read_text() and process.poll() is None:
+            time.sleep(0.05)
+        said = subprocess.run(replay, capture_output=True, text=True, check=True).stdout
+        time.sleep(TICK)  # for what its buffer still holds
+        peak = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{process.pid}/status").read_text())  # proc(5)
+        process.send_signal(signal.SIGINT)
+        status, usage = os.wait4(process.pid, 0)[1:]
+        process.returncode = os.waitstatus_to_exitcode(status)
+        text = (Path(folder) / "log").read_text()
+        total = re.search(r"received/dropped on interface .*?: (\d+)/(\d+)", text)
+        if total is None:
+            raise EnvironmentFault(f"bench live: dumpcap: {' '.join(text.split())}")
+    received, dropped = int(total[1]), int(total[2])
+    cpu = usage.ru_utime + usage.ru_stime
+    return said, {"seen": received + dropped, "dropped": dropped, "delivered": received, "cpu": cpu,
+                  "peak": int(peak[1]) / 1024 if peak else 0.0}  # fmt: skip
 
 
 def show(runs: list[Run]) -> None:
@@ -177,7 +213,7 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=10.0, help="the longest that one rate is sent for")
     parser.add_argument("--ring", type=int, default=64 << 20, help="bytes (default 64 MiB)")
     parser.add_argument("--snap", choices=("whole", "names"), default="whole")
-    parser.add_argument("--readers", default=",".join(READERS), help="ring: blocks only; dissect: every table")
+    parser.add_argument("--readers", default=",".join(READERS), help="ring: blocks only; dissect: every table; dumpcap")
     parser.add_argument("--json", type=Path, help="where to write the figures")
     parser.add_argument("--reader", choices=READERS, help=argparse.SUPPRESS)
     arguments = parser.parse_args(words)

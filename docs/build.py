@@ -1,16 +1,20 @@
 """Writes the reference pages that the code already knows: tables and commands.
 
-`python docs/build.py` writes docs/reference/tables.md and cli.md; with `--check` it exits 1 where a page is not what the
-code says.
+`python docs/build.py` writes docs/reference/tables.md and cli.md, and the picture of the README: what `make run` prints.
+With `--check` it exits 1 where a page is not what the code says.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 
-REFERENCE = Path(__file__).resolve().parent / "reference"
+DOCS = Path(__file__).resolve().parent
+REFERENCE, PICTURE = DOCS / "reference", DOCS / "pictures" / "leaky.svg"
+SAMPLE = DOCS.parent / "data" / "samples" / "leaky"
+COLUMNS = 132
 MADE = "<!-- Made by docs/build.py from the code: edit the code. -->"
 TYPES = {
     "time": "timestamp[ns, UTC]",
@@ -70,6 +74,24 @@ def commands() -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def picture() -> str:
+    """The table of the bundled leaky browser as SVG, without anything from elsewhere."""
+    import io
+
+    import wiretally
+    from rich._export_format import CONSOLE_SVG_FORMAT
+    from rich.console import Console
+    from wiretally.report.terminal import comparison
+
+    result = wiretally.compare(SAMPLE / "capture.pcapng.zst", SAMPLE / "sessions.csv", SAMPLE / "visits.csv")
+    for row in result["capture"]:
+        row["source"] = "data/samples/leaky/capture.pcapng.zst"
+    screen = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True, color_system="truecolor")
+    screen.print(comparison(result))
+    plain = re.sub(r"@font-face {{.*?}}\s*", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
+    return screen.export_svg(title="make run", code_format=plain, unique_id="leaky") + "\n"
+
+
 def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("<", "&lt;")
 
@@ -85,6 +107,9 @@ def main(arguments: list[str]) -> int:
             stale.append(name)
     if stale:
         print(f"docs/reference: {', '.join(stale)} not what the code says: run make docs", file=sys.stderr)
+    if "--check" not in arguments:
+        PICTURE.parent.mkdir(exist_ok=True)
+        PICTURE.write_text(picture())
     return 1 if stale else 0
 
 

@@ -88,9 +88,9 @@ def test_live_and_file_agree_in_every_field(name, snap, mix):
 
 
 def test_intervals_add_up():
-    gained = Counters(10, 3, 1, 7, 2).since(Counters(4, 1, 1, 3, 0))
-    assert gained == (6, 2, 0, 4, 2, 0)
-    assert Counters(None, None, 0, 5, 0).since(Counters(None, None, 0, 2, 0)) == (None, None, 0, 3, 0)
+    gained = Counters(10, 3, 1, 7, 2, 5).since(Counters(4, 1, 1, 3, 0, 4))
+    assert gained == (6, 2, 0, 4, 2, 1)
+    assert Counters(None, None, 0, 5).since(Counters(None, None, 0, 2)) == Counters(None, None, 0, 3)
 
 
 def test_the_link_is_gone_with_its_namespace():

@@ -14,7 +14,7 @@ from pathlib import Path
 DOCS = Path(__file__).resolve().parent
 REFERENCE, PICTURE = DOCS / "reference", DOCS / "pictures" / "leaky.svg"
 SAMPLE = DOCS.parent / "data" / "samples" / "leaky"
-COLUMNS = 132
+COLUMNS = 140
 MADE = "<!-- Made by docs/build.py from the code: edit the code. -->"
 TYPES = {
     "time": "timestamp[ns, UTC]",

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 
-WIDE, ROOMY = 118, 132  # columns from which a row fits on one line, and the idle rate beside it
+WIDE, ROOMY = 122, 136  # columns from which a row fits on one line, and the idle rate beside it
 MOST_ROWS = 20
 TONES = {"uploads": "bold red", "less": "yellow", "none": "green", "unknown": "dim"}
 GAP = 2  # columns between columns: the box draws one of them

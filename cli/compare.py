@@ -53,7 +53,7 @@ def compare(
         watching: Any = cli.given(progress=look, warn=progress.warner(quiet=quiet))
         result = pipeline.compare(files, sessions, visits, statistics=statistics, **settings, **watching)
     with Output(output) as target:
-        target.write(_rendered(result, form, width=None if target.file.isatty() else 120).encode())
+        target.write(_rendered(result, form, width=None if target.file.isatty() else 124).encode())
 
 
 def _rendered(result: dict[str, Any], form: str, *, width: int | None) -> str:

@@ -21,7 +21,7 @@ from . import intern, packet_pass
 from .frames import Frames
 from .messages import quic_hello
 from .quic.hellos import HelloFromInitials
-from .rows import Rows, Taken
+from .rows import Rows, Taken, running
 from .state import (
     ACTIVE,
     BORROWED,
@@ -144,12 +144,16 @@ class Dissector:
                 quic_hello(self._states, datagrams, number, np.frombuffer(hello, np.uint8).copy(), packets, version)
         self._state["counters"][QUIC_SKIPPED] = self._initials.given_up
 
-    def take(self, *, end: bool = False) -> Taken:
-        """What is new since the last taking, as records; at the `end` everything that is left."""
+    def take(self, *, end: bool = False, live: bool = False) -> Taken:
+        """What is new since the last taking, as records; at the `end` everything that is left.
+
+        `live`: also flows that go on, as far as they have changed, and the exchange that each of them is in.
+        """
         if end:
             for _ in self._finished():
                 self._rows.take(self._state, self.options.tables)
-        return self._taken(end=end)
+        taken = self._taken(end=end)
+        return taken._replace(running=running(self._state)) if live else taken
 
     def drain(self) -> Iterator[Taken]:
         """The takings at the end, a stretch of flows each: all in one would need memory for all flows at once."""
@@ -164,6 +168,8 @@ class Dissector:
 
     def tables(self, taken: Taken) -> dict[str, pl.DataFrame]:
         """One frame per table asked for, from takings in their order; another thread may `feed` meanwhile.
+
+        A live taking gives two more: `running` (columns of flows, `end` null) and `open` (of exchanges).
 
         Names are only ever added to, so those that were there at the taking can be read while others come.
         """

@@ -17,6 +17,7 @@ from .ip import PROTOCOL_TCP, V4_MAPPED
 from .link import Record
 from .state import (
     ACTIVE,
+    ALIVE,
     DONE,
     FREE,
     HIGH_WATER,
@@ -170,7 +171,7 @@ def widen_index(state: State) -> None:
     state["index"][: mask + 1] = 0
     state["settings"][INDEX_MASK] = mask
     for place in range(state["cursor"][HIGH_WATER]):
-        if state["flows"][place]["alive"] == 1:
+        if state["flows"][place]["alive"]:
             insert(state, state["flows"][place]["hash"], place)
 
 
@@ -197,7 +198,7 @@ def create(state: State, h: Record, hashed: np.uint64, now: int, answers: bool) 
         f["ports"] = (h["dst_port"] << 16) | h["src_port"]
     f["first_ns"] = now
     f["last_ns"] = now
-    f["alive"] = 1
+    f["alive"] = ALIVE
     f["held"][0] = -1
     f["held"][1] = -1
     c["collector"][0] = -1
@@ -254,7 +255,7 @@ def limit_of(state: State, f: Record) -> int:
 def stale(state: State, place: int, now: int) -> bool:
     """Whether the flow at this place is in use and has been silent for longer than it may."""
     f = state["flows"][place]
-    return f["alive"] == 1 and now - f["last_ns"] > limit_of(state, f)
+    return f["alive"] != 0 and now - f["last_ns"] > limit_of(state, f)
 
 
 @inline
@@ -266,6 +267,6 @@ def oldest_of_sample(state: State) -> int:
         looked += 1
         cursor[SWEEP] = (cursor[SWEEP] + 1) % max(cursor[HIGH_WATER], 1)
         f = state["flows"][cursor[SWEEP]]
-        if f["alive"] == 1 and (best < 0 or f["last_ns"] < best_time):
+        if f["alive"] and (best < 0 or f["last_ns"] < best_time):
             best, best_time = cursor[SWEEP], f["last_ns"]
     return best

@@ -53,7 +53,7 @@ class Frames:
 
     def make(self, interned: InternedNames, taken: Taken) -> dict[str, pl.DataFrame]:
         """One frame per table asked for."""
-        rows, count, now, end = taken
+        rows, count, now, end, going = taken
         new = texts(interned, len(self._texts), count)
         self._texts.extend(new)
         names = self._names = self._names.append(pl.Series(new, dtype=pl.String()))
@@ -68,6 +68,9 @@ class Frames:
             made["dns"] = self._dns.make(rows, self._texts, names, interned, now, end=end)
         if "http" in self._tables:
             made["http"] = _http(rows.joined("http"), rows.joined("requests"), names)
+        if going is not None:
+            made["running"] = self._flows(interned, going.flows, going.cold, names)
+            made["open"] = _exchanges(going.exchanges(), names)
         return made
 
     def _shape_series(self, interned: InternedNames, shapes: Array) -> dict[str, pl.Series]:

@@ -50,6 +50,7 @@ from .state import (
     ANSWERS,
     APP,
     BORROWED,
+    CHANGED,
     COUNTED_PACKETS,
     CUT,
     DATAGRAM_SHEET,
@@ -226,6 +227,7 @@ def count(f: Record, way: int, wire: int, ip_bytes: int, now: int) -> None:
         gap = (now - f["way_last_ns"][way]) / 1e6
         f["gap_squares"][way] += gap * gap
     f["way_last_ns"][way] = now
+    f["alive"] = CHANGED
     f["counts"][way, PACKETS] += 1
     f["counts"][way, WIRE] += wire
     f["counts"][way, IP] += ip_bytes
@@ -270,7 +272,7 @@ def finish_all(states: Array, now: int, first: int, most: int) -> int:
     for place in range(first, state["cursor"][HIGH_WATER]):
         if not has_all_room(state) or most == 0:
             return place
-        if state["flows"][place]["alive"] == 1:
+        if state["flows"][place]["alive"]:
             finish(state, place, END_IDLE if stale(state, place, now) else END_EOF, now)
             most -= 1
     return np.int64(state["cursor"][HIGH_WATER])

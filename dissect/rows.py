@@ -13,8 +13,11 @@ import numpy.typing as npt
 
 from .dns.message import ANSWER, MESSAGE
 from .http import REQUEST
+from .messages import ECH_OUTER
 from .state import (
+    ALIVE,
     ANSWERS,
+    CHANGED,
     COLD,
     DNS_META,
     DNS_ROWS,
@@ -23,6 +26,7 @@ from .state import (
     EXCHANGES,
     FLOW,
     FREE,
+    HIGH_WATER,
     HTTP_META,
     HTTP_ROWS,
     TLS_META,
@@ -43,13 +47,42 @@ SHEETS = (
 )
 
 
+class Running(NamedTuple):
+    """Flows that go on and have had packets since they were last shown: FLOW[n], COLD[n], as they are now."""
+
+    flows: Array
+    cold: Array
+
+    def exchanges(self) -> Array:
+        """EXCHANGE[m]: what is open of them; with the closed ones it adds up to the flows' totals."""
+        counts = self.flows["counts"] - self.cold["snapshot"]
+        some = counts.any(axis=(1, 2))
+        open_ = np.zeros(int(some.sum()), EXCHANGE)
+        cold = self.cold[some]
+        open_["flow_id"], open_["counts"] = cold["flow_id"], counts[some]
+        open_["start"], open_["end"] = self.flows["exchange_start"][some], self.flows["exchange_last"][some]
+        seen = (cold["sni"] != 0) & (cold["ech"] != ECH_OUTER)
+        known = [seen, cold["host"] != 0, cold["dns_name"] != 0]
+        open_["name"] = np.select(known, [cold["sni"], cold["host"], cold["dns_name"]], cold["sni"])
+        return open_
+
+
 class Taken(NamedTuple):
-    """Rows, how many names there were, the latest packet time in ns, and whether it was the last taking."""
+    """Rows, how many names there were, the latest packet time in ns, whether it was the last taking, what runs on."""
 
     rows: Rows
     names: int
     now: int
     end: bool
+    running: Running | None = None
+
+
+def running(state: State) -> Running:
+    """Copies the flows that have changed, and marks them as shown."""
+    high = state["cursor"][HIGH_WATER]
+    changed = np.flatnonzero(state["flows"]["alive"][:high] == CHANGED)
+    state["flows"]["alive"][changed] = ALIVE
+    return Running(state["flows"][changed], state["cold"][changed])
 
 
 class Rows:

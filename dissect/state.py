@@ -47,6 +47,7 @@ FRAGMENTS = FRAGMENT_SETS * FRAGMENT_WAYS
 DATAGRAM_BYTES = 1 << 16  # longest IP datagram in pieces, rounded up: RFC 791 §3.1
 MAX_WAITING_FRAGMENTS = 48  # pieces that wait for the first one, which knows the ports
 
+ALIVE, CHANGED = 1, 2  # of `alive`: in the table; with packets since it was last shown as running
 MODE_NEW, MODE_OPAQUE, MODE_TLS, MODE_LOST, MODE_DNS, MODE_HTTP = 0, 1, 2, 3, 4, 5
 EXCHANGE_NONE, EXCHANGE_UP, EXCHANGE_DOWN = 0, 1, 2
 END_OPEN, END_FIN, END_RST, END_IDLE, END_ACTIVE, END_EOF, END_EVICTED = 0, 1, 2, 3, 4, 5, 6

@@ -14,8 +14,10 @@ Format = Literal["text", "json", "html"]
 def compare(
     files: cli.Files,
     sessions: Annotated[
-        str, typer.Option(metavar="CSV", help="Which minutes were which mode: session,device,mode,start,end,notes.")
-    ],
+        str | None,
+        typer.Option(metavar="CSV", help="Which minutes were which mode: session,device,mode,start,end,notes. Default: those "
+                                         "marked in the store."),
+    ] = None,
     visits: Annotated[
         str | None, typer.Option(metavar="CSV", help="Which pages were visited when: time,session,url,pad.")
     ] = None,
@@ -41,9 +43,12 @@ def compare(
 
     Example: wiretally compare phone.pcapng --sessions sessions.csv --format html -o report.html
     """
+    from ..store.layout import is_store
     from ..store.output import Output
     from . import pipeline, progress
 
+    if sessions is None and not all(map(is_store, files)):
+        raise typer.BadParameter("--sessions: name the file that says which minutes were which mode")
     settings: Any = cli.given(
         local=local, idle_gap=idle_gap, flow_idle=flow_idle, max_flows=max_flows,
         country_db=country_db, asn_db=asn_db, place=cli.coordinates(place) if place else None, strict=strict,

@@ -14,7 +14,7 @@ import typer
 
 from .. import __version__
 from ..core.errors import WiretallyError
-from . import compare, read, where
+from . import compare, live, read, session, where
 
 WELCOME = """\
 wiretally measures what a phone's browser uploads, and to whom: in incognito mode and out of it.
@@ -32,6 +32,9 @@ wiretally measures what a phone's browser uploads, and to whom: in incognito mod
      wiretally compare phone.pcap --sessions sessions.csv
      wiretally compare phone.pcap --sessions sessions.csv --format html -o report.html
 
+On the access point itself:    wiretally live --interface wlan0 --store home.db
+                               wiretally session start incognito --device 192.168.4.20 --store home.db
+                               wiretally compare home.db
 Only curious about a capture?  wiretally read phone.pcap
 Who is behind an address?      wiretally where 203.0.113.7 telemetry.example.com
 All commands and options:      wiretally --help
@@ -44,6 +47,8 @@ app = typer.Typer(
 app.command()(read.read)
 app.command()(compare.compare)
 app.command()(where.where)
+app.command()(live.live)
+app.add_typer(session.app, name="session")
 
 
 def _version(asked: bool) -> None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ..dissect.dissector import DissectOptions
     from ..dissect.rows import Taken
     from ..geo.attributor import Attributor
+    from ..measure.inputs import Session
     from .observations import Observations
 
     Paths = str | PathLike[str] | Sequence[str | PathLike[str]]
@@ -67,11 +68,16 @@ def frames(
 
     from ..capture.stream import open_captures
     from ..dissect.dissector import Dissector
+    from ..store.layout import is_store
     from .rows import Devices, capture_rows
 
+    listed = _listed(paths)
+    if any(map(is_store, listed)):
+        yield from _stored(listed, tables, attributor)
+        return
     devices = Devices() if "devices" in tables else None
     asked = DISSECTED.intersection(tables) | ({"flows"} if devices else set())
-    dissector = Dissector(_dissect_options(asked, options))
+    dissector = Dissector(dissect_options(asked, options))
     progress = options.get("progress")
 
     def made(taken: Taken) -> list[tuple[str, pl.DataFrame]]:
@@ -87,7 +93,7 @@ def frames(
 
     waiting: Future[list[tuple[str, pl.DataFrame]]] | None = None
     with (
-        open_captures(_listed(paths), strict=options.get("strict", False)) as stream,
+        open_captures(listed, strict=options.get("strict", False)) as stream,
         ThreadPoolExecutor(1, "frames") as maker,
     ):
         since = 0
@@ -111,6 +117,25 @@ def frames(
             yield "capture", capture_rows(stream.sources, dissector.counters)
         for line in stream.warnings:
             options.get("warn", _ignore)(line)
+
+
+def _stored(
+    listed: list[str], tables: Collection[str], attributor: Attributor | None
+) -> Iterator[tuple[str, pl.DataFrame]]:
+    """The same from a live store, which may be written meanwhile."""
+    from ..store.reader import read_store
+    from .rows import Devices
+
+    if len(listed) > 1:
+        raise InputError(f"{listed[0]}: a store is read by itself, not together with other files")
+    found = read_store(listed[0], {*tables, *(("flows",) if "devices" in tables else ())})
+    if "devices" in tables:
+        devices = Devices()
+        devices.add(found["flows"])
+        found["devices"] = devices.rows()
+    for name, frame in found.items():
+        if name in tables and frame.height:
+            yield name, _whole(name, attributor.join(frame) if name == "flows" and attributor else frame)
 
 
 def read(path: Paths, **options: Unpack[ReadOptions]) -> Observations:
@@ -144,7 +169,7 @@ def open_attributor(**options: Unpack[ReadOptions]) -> Attributor:
 
 def compare(
     paths: Paths,
-    sessions: str | PathLike[str],
+    sessions: str | PathLike[str] | None = None,
     visits: str | PathLike[str] | None = None,
     *,
     statistics: Mapping[str, Any] | None = None,
@@ -152,14 +177,15 @@ def compare(
 ) -> dict[str, Any]:
     """What was uploaded in the one mode and in the other: the result of `docs/reference/compare.md` as a dictionary.
 
-    `sessions`, `visits`: the user's CSV files. `statistics`: fields of `measure.CompareOptions`; `options`: see
+    `sessions`, `visits`: the user's CSV files; of a store the sessions marked in it are taken where none are given. `statistics`: fields of `measure.CompareOptions`; `options`: see
     `ReadOptions`. Raises a subclass of `WiretallyError` where an input cannot be understood.
     """
     from ..measure import comparison, inputs
     from ..store.cells import times_as_text
+    from ..store.layout import is_store
     from .basis import digests, versions
 
-    marks = inputs.read_sessions(str(sessions))
+    marks = inputs.read_sessions(str(sessions)) if sessions is not None else _marked(_listed(paths))
     visited = inputs.read_visits(str(visits)) if visits is not None else None
     attributor = open_attributor(**options)
     found = _gathered(frames(paths, COMPARED, **options), COMPARED)
@@ -168,11 +194,25 @@ def compare(
         flows, found["exchanges"], marks, visited, found["capture"],
         comparison.CompareOptions(**(statistics or {})),
     )  # fmt: skip
-    digest = digests(_listed(paths))
+    digest = digests([path for path in _listed(paths) if not is_store(path)])  # a store goes on
     rows = times_as_text(found["capture"]).to_dicts()
     result["capture"] = [row | {"sha256": digest.get(row["source"])} for row in rows]
     result["basis"] |= {"databases": attributor.databases, "versions": versions()}
     return result
+
+
+def _marked(listed: list[str]) -> list[Session]:
+    """The sessions that were marked in a store."""
+    from ..measure.inputs import Session
+    from ..store.layout import is_store
+    from ..store.reader import read_marks
+
+    if len(listed) != 1 or not is_store(listed[0]):
+        raise InputError("--sessions: name the file that says which minutes were which mode")
+    found = [Session(*row) for row in read_marks(listed[0])]
+    if not found:
+        raise InputError(f"{listed[0]}: no session is marked in it; use `wiretally session start`, or give --sessions")
+    return found
 
 
 def where(targets: str | Sequence[str], **options: Unpack[ReadOptions]) -> pl.DataFrame:
@@ -206,7 +246,8 @@ def _whole(name: str, frame: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _dissect_options(tables: Collection[str], options: ReadOptions) -> DissectOptions:
+def dissect_options(tables: Collection[str], options: ReadOptions) -> DissectOptions:
+    """The dissector's settings by the names that users know."""
     from ..dissect.dissector import DissectOptions
 
     given: dict[str, Any] = {"tables": frozenset(tables)}

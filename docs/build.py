@@ -61,8 +61,10 @@ def commands() -> str:
 
     os.environ |= {"COLUMNS": "100", "TERMINAL_WIDTH": "100", "NO_COLOR": "1"}
     parts = ["# Commands", MADE]
-    names = [command.name or command.callback.__name__ for command in app.registered_commands if command.callback]
-    for words in ([], *([name] for name in names)):
+    names = [[command.name or command.callback.__name__] for command in app.registered_commands if command.callback]
+    names += [[group.name or "", command.name or ""] for group in app.registered_groups if group.typer_instance
+              for command in group.typer_instance.registered_commands]  # fmt: skip
+    for words in ([], *names):
         shown = CliRunner().invoke(app, [*words, "--help"], prog_name="wiretally")
         text = "\n".join(line.rstrip() for line in shown.output.strip().splitlines())
         parts += [f"## {' '.join(['wiretally', *words])}", f"```\n{text}\n```"]

@@ -1,0 +1,83 @@
+"""A store read while it is being written: read-only, in one transaction, never in the writer's way.
+
+Theory: a reader of a WAL sees the moment at which it began. A flow that goes on has its row from when it was last
+written and its exchanges up to the last second, so its counters are taken from these: the sum over a flow's exchanges
+is the flow's total, always.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from ..core.errors import EnvironmentFault
+from ..core.schema import COUNTERS, TABLES
+from .cells import escaped
+from .layout import KEPT, to_frame
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    import polars as pl
+
+BUSY_MS = 2_000
+
+
+@contextmanager
+def reading(path: str) -> Iterator[sqlite3.Connection]:
+    """A connection that cannot write, inside a read transaction; `EnvironmentFault` where the file cannot be read."""
+    try:
+        connection = sqlite3.connect(f"file:{quote(str(Path(path).resolve()))}?mode=ro", uri=True, isolation_level=None)
+        with closing(connection):
+            connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+            connection.execute("BEGIN")
+            yield connection
+    except sqlite3.Error as error:
+        raise EnvironmentFault(f"{escaped(path)}: cannot be read as a store: {error}") from error
+
+
+def read_store(path: str, tables: Collection[str]) -> dict[str, pl.DataFrame]:
+    """The tables asked for that a store holds (all but devices), as reading its captures would give them."""
+    with reading(path) as connection:
+        found = {name: _table(connection, name) for name in tables if name in KEPT and name != "exchanges"}
+        if "exchanges" in tables or "flows" in tables:
+            exchanges = _table(connection, "exchanges").vstack(_table(connection, "open_exchanges"))
+            if "exchanges" in tables:
+                found["exchanges"] = exchanges.sort("start", "flow_id", maintain_order=True)
+            if "flows" in tables:
+                found["flows"] = _counted(found["flows"], exchanges)
+    return found
+
+
+def read_marks(path: str) -> list[tuple[str, str, str, int, int | None, str]]:
+    """Sessions marked in the store: session, device, mode, start and end in ns, notes."""
+    with reading(path) as connection:
+        return connection.execute(
+            "SELECT session, device, mode, start_ns, end_ns, notes FROM sessions ORDER BY start_ns, session"
+        ).fetchall()
+
+
+def _table(connection: sqlite3.Connection, name: str) -> pl.DataFrame:
+    names = ", ".join(f'"{column}"' for column in KEPT[name].names)
+    return to_frame(KEPT[name], connection.execute(f"SELECT {names} FROM {name} ORDER BY rowid").fetchall())  # noqa: S608  (names of the schema)
+
+
+def _counted(flows: pl.DataFrame, exchanges: pl.DataFrame) -> pl.DataFrame:
+    """Flows that go on with the sums of their exchanges."""
+    import polars as pl
+
+    going = flows.filter(pl.col("end").is_null()).select("flow_id")
+    if not going.height:
+        return flows
+    names = [column.name for column in COUNTERS]
+    sums = exchanges.join(going, on="flow_id", how="semi").group_by("flow_id").agg(
+        *(pl.col(name).sum() for name in names), latest=pl.col("end").max()
+    )  # fmt: skip
+    joined = flows.join(sums, on="flow_id", how="left", suffix="_now", maintain_order="left")
+    return joined.with_columns(
+        *(pl.coalesce(f"{name}_now", name).alias(name) for name in names),
+        last_seen=pl.max_horizontal("last_seen", "latest"),
+    ).select(TABLES["flows"].names)

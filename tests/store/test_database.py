@@ -1,0 +1,238 @@
+"""The store keeps what it is given, once, through damage, full disks and processes that vanish."""
+
+import os
+import sqlite3
+import stat
+import subprocess
+from pathlib import Path
+
+import polars as pl
+import pytest
+from crafting.sessions import MINUTE, NS, START, frame, moment
+from wiretally.core.errors import EnvironmentFault, InputError
+from wiretally.core.schema import TABLES
+from wiretally.measure.inputs import Session
+from wiretally.store import marks
+from wiretally.store.database import Store
+from wiretally.store.layout import is_store
+from wiretally.store.reader import read_marks, read_store
+
+ALL = ("flows", "exchanges", "tls", "dns", "http", "capture")
+
+
+def flow(name, *, end=None, packets=1, seconds=0):
+    return {"flow_id": name, "local_ip": "10.0.0.2", "remote_ip": "203.0.113.9", "transport": "tcp", "name": "a.example",
+            "first_seen": moment(START), "last_seen": moment(START + seconds * NS), "end": end, "app_exact": True,
+            "up_packets": packets, "down_packets": 0}  # fmt: skip
+
+
+def exchange(name, *, packets=1, at=START):
+    return {"flow_id": name, "start": moment(at), "end": moment(at), "up_packets": packets, "down_packets": 0}
+
+
+def minute(packets):
+    return frame("capture", [{"source": "wlan0", "packets": packets, "counted": packets, "dropped": 0, "cut_short": False}])
+
+
+def test_every_type_comes_back_as_it_was(tmp_path):
+    rows = {
+        "flows": frame("flows", [flow("f", end="fin") | {"rtt_remote_ms": 1.25, "asn": 4_294_967_295, "up_wire_bytes": 1 << 62}]),
+        "tls": frame("tls", [{"time": moment(START), "flow_id": "f", "alpn": ["h2", "=cmd|' /C"], "versions": [], "ciphers": 3,
+                              "post_quantum": True}]),
+        "dns": frame("dns", [{"time": moment(START), "qname": "a\\000.example", "answers": [
+            {"name": "a", "type": "A", "data": "192.0.2.1", "ttl": 60}, {"name": "b", "type": "TXT", "data": "\"'é\x1b", "ttl": 0}]},
+            {"time": moment(START), "qname": "b.example"}]),
+        "http": frame("http", [{"time": moment(START), "host": "x", "target": "/'; DROP TABLE flows;--"}]),
+        "capture": minute(3),
+        "exchanges": frame("exchanges", [exchange("f")]),
+    }  # fmt: skip
+    with Store(str(tmp_path / "a.db")) as store:
+        store.keep(rows)
+    found = read_store(str(tmp_path / "a.db"), ALL)
+    for name, given in rows.items():
+        assert found[name].equals(given), name
+        assert list(found[name].columns) == TABLES[name].names
+
+
+def test_running_flows_count_as_their_exchanges_say_and_nothing_twice(tmp_path):
+    path = str(tmp_path / "a.db")
+    with Store(path) as store:
+        store.keep({"running": frame("flows", [flow("f", packets=2)]), "open": frame("exchanges", [exchange("f", packets=2)])})
+        store.keep({"running": frame("flows", [flow("f", packets=7, seconds=9)]), "exchanges": frame("exchanges", [exchange("f", packets=4)]),
+                    "open": frame("exchanges", [exchange("f", packets=3)])})  # fmt: skip
+        found = read_store(path, ("flows", "exchanges"))
+        assert found["flows"]["up_packets"].to_list() == [7]
+        assert found["flows"]["end"].to_list() == [None]
+        assert found["exchanges"]["up_packets"].to_list() == [4, 3]
+        store.keep({"flows": frame("flows", [flow("f", packets=8, end="fin")]), "exchanges": frame("exchanges", [exchange("f", packets=4)])})
+    found = read_store(path, ("flows", "exchanges"))
+    assert (found["flows"]["up_packets"].to_list(), found["exchanges"]["up_packets"].sum()) == ([8], 8)
+
+
+def test_what_a_vanished_process_left_open_ends_where_it_was_seen(tmp_path):
+    path = str(tmp_path / "a.db")
+    first = Store(path)
+    first.keep({"running": frame("flows", [flow("f", packets=1)]), "exchanges": frame("exchanges", [exchange("f", packets=4)]),
+                "open": frame("exchanges", [exchange("f", packets=3, at=START + 5 * NS)])})  # fmt: skip
+    first._connection.close()  # gone without a word
+    with Store(path):
+        pass
+    found = read_store(path, ("flows", "exchanges"))
+    row = found["flows"].row(0, named=True)
+    assert (row["end"], row["up_packets"], row["last_seen"]) == ("eof", 7, moment(START + 5 * NS))
+    assert found["exchanges"]["up_packets"].to_list() == [4, 3]
+
+
+def test_the_running_minute_replaces_itself(tmp_path):
+    path = str(tmp_path / "a.db")
+    with Store(path) as store:
+        for packets, over in ((1, False), (5, True), (2, False), (3, False)):
+            store.keep({"capture": minute(packets)}, minute_is_over=over)
+    with Store(path) as store:
+        store.keep({"capture": minute(9)})
+    assert read_store(path, ("capture",))["capture"]["packets"].to_list() == [5, 3, 9]
+
+
+def test_it_is_the_owners_alone_and_nothing_else_is_overwritten(tmp_path):
+    old = os.umask(0)
+    try:
+        with Store(str(tmp_path / "a.db")) as store:
+            store.keep({"capture": minute(1)})
+            modes = {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+    finally:
+        os.umask(old)
+    assert modes == {0o600}
+    other = tmp_path / "letter.txt"
+    other.write_text("dear reader, " * 20)
+    with pytest.raises(EnvironmentFault, match="is something else"):
+        Store(str(other))
+    assert other.read_text().startswith("dear reader")
+    with pytest.raises(EnvironmentFault, match="nowhere"):
+        Store(str(tmp_path / "nowhere" / "a.db"))
+
+
+def test_a_damaged_file_is_put_aside(tmp_path):
+    path = tmp_path / "a.db"
+    with Store(str(path)) as store:
+        store.keep({"exchanges": frame("exchanges", [exchange(f"f{n}") for n in range(3000)])})
+    data = bytearray(path.read_bytes())
+    data[8192:40960] = bytes(32768)
+    path.write_bytes(data)
+    said = []
+    with Store(str(path), warn=said.append) as store:
+        store.keep({"capture": minute(1)})
+    assert len(said) == 1
+    assert "was damaged; put aside as a.db.damaged-" in said[0]
+    (aside,) = tmp_path.glob("a.db.damaged-*")
+    assert aside.read_bytes() == bytes(data)
+    assert read_store(str(path), ("exchanges",))["exchanges"].height == 0
+
+
+def test_a_reader_that_stays_does_not_hold_up_the_writer(tmp_path):
+    path = str(tmp_path / "a.db")
+    with Store(path) as store:
+        store.keep({"exchanges": frame("exchanges", [exchange("f")])})
+        reader = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
+        reader.execute("BEGIN")
+        assert reader.execute("SELECT count(*) FROM exchanges").fetchone() == (1,)
+        for number in range(20):
+            store.keep({"exchanges": frame("exchanges", [exchange(f"g{number}")])})
+        assert not store.full
+        assert reader.execute("SELECT count(*) FROM exchanges").fetchone() == (1,)  # its own moment
+        reader.close()
+    assert read_store(path, ("exchanges",))["exchanges"].height == 21
+    with pytest.raises(sqlite3.OperationalError, match="readonly"):
+        sqlite3.connect(f"file:{path}?mode=ro", uri=True).execute("DELETE FROM exchanges")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: a file system of its own")
+def test_a_full_disk_stops_writing_not_counting_and_recovers(tmp_path):
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "none", str(tmp_path)], check=True)
+    try:
+        said = []
+        path = str(tmp_path / "a.db")
+        with Store(path, warn=said.append) as store:
+            store.keep({"exchanges": frame("exchanges", [exchange("f0")])})
+            filler = Path(tmp_path / "filler")
+            with filler.open("wb", buffering=0) as out:
+                try:
+                    while True:
+                        out.write(bytes(4096))
+                except OSError:
+                    pass
+            for number in range(5):
+                store.keep({"exchanges": frame("exchanges", [exchange(f"g{number}-{n}") for n in range(200)])})
+            assert store.full
+            filler.unlink()
+            store.keep({"exchanges": frame("exchanges", [exchange("last")])})
+            assert not store.full
+        assert read_store(path, ("exchanges",))["exchanges"].height == 1 + 1000 + 1
+        assert [("cannot be written" in line, "written again" in line) for line in said] == [(True, False), (False, True)]
+    finally:
+        subprocess.run(["umount", str(tmp_path)], check=True)
+
+
+def test_rows_beyond_what_may_wait_are_given_up_and_counted(tmp_path, monkeypatch):
+    monkeypatch.setattr("wiretally.store.database.MAX_WAITING", 250)
+    with Store(str(tmp_path / "a.db")) as store:
+        store._connection.execute("PRAGMA query_only = ON")
+        for number in range(4):
+            store.keep({"exchanges": frame("exchanges", [exchange(f"{number}-{n}") for n in range(50)])})
+        assert store.full
+        assert store.lost_rows > 0
+        store._connection.execute("PRAGMA query_only = OFF")
+        store.keep({})
+        written = store._connection.execute("SELECT count(*) FROM exchanges").fetchone()[0]
+    assert 0 < written < 200
+
+
+def test_old_rows_go_by_age_and_by_size(tmp_path):
+    path = str(tmp_path / "a.db")
+    day = 24 * 60 * MINUTE
+    with Store(path) as store:
+        for age in range(6):
+            rows = [exchange(f"{age}-{n}", at=START - age * day) for n in range(2500)]
+            store.keep({"exchanges": frame("exchanges", rows), "flows": frame("flows", [flow(f"{age}-{n}", end="fin") for n in range(3)])})
+        while store.prune(START, days=2.5):
+            pass
+        assert store._connection.execute("SELECT count(*) FROM exchanges").fetchone() == (7500,)
+        limit = store.used_bytes() // 2
+        while store.prune(START, max_bytes=limit):
+            pass
+        assert store.used_bytes() <= limit
+
+
+def test_marks_have_both_clocks_and_one_session_per_device_is_open(tmp_path):
+    path = str(tmp_path / "a.db")
+    with pytest.raises(EnvironmentFault, match="is no wiretally store"):
+        marks.start(path, "normal", "10.0.0.2")
+    with Store(path) as store:
+        assert is_store(path)
+        assert marks.start(path, "normal", "10.0.0.2") == "normal-1"
+        assert marks.start(path, "Incognito", "10.0.0.2", "second") == "Incognito-1"
+        assert marks.start(path, "normal", "10.0.0.3") == "normal-2"
+        store.keep({"capture": minute(1)})
+        assert marks.stop(path, "10.0.0.3") == ["normal-2"]
+        assert marks.stop(path) == ["Incognito-1"]
+        assert marks.stop(path) == []
+        assert marks.add(path, [Session("x", "10.0.0.2", "idle", START, START + NS)]) == 1
+        with pytest.raises(InputError, match="'x' is in"):
+            marks.add(path, [Session("x", "10.0.0.2", "idle", START, START + NS)])
+        clocks = store._connection.execute("SELECT start_monotonic_ns, end_monotonic_ns, boot FROM sessions WHERE session = 'normal-1'")
+        begun, ended, boot = clocks.fetchone()
+    assert 0 < begun <= ended
+    assert boot == Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    rows = read_marks(path)
+    assert [(row[0], row[2]) for row in rows] == [("x", "idle"), ("normal-1", "normal"), ("Incognito-1", "incognito"), ("normal-2", "normal")]
+    assert all(row[3] < row[4] for row in rows)
+
+
+def test_a_column_that_the_schema_has_gained_is_added(tmp_path):
+    path = str(tmp_path / "a.db")
+    with Store(path) as store:
+        store.keep({"flows": frame("flows", [flow("f", end="fin")])})
+        store._connection.execute("ALTER TABLE flows DROP COLUMN max_distance_km")
+    with Store(path) as store:
+        store.keep({"flows": frame("flows", [flow("g", end="fin") | {"max_distance_km": 9.0}])})
+    assert read_store(path, ("flows",))["flows"]["max_distance_km"].to_list() == [None, 9.0]
+    assert isinstance(read_store(path, ("flows",))["flows"], pl.DataFrame)

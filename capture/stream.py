@@ -1,8 +1,8 @@
 """Captures as one stream of batches in time order.
 
 Theory: each file is read in stretches into a buffer of its own, which is used again and again; an index kernel finds
-the packets in it. While they are worked on, a thread reads on into a second buffer, behind the unfinished tail, and
-the two change places (files only: a pipe might have nothing to read for long). Several files are merged: the one whose next packet is
+the packets in it. While they are worked on, a thread reads on into a second buffer, behind the unfinished tail, looks
+for the packets there, and the two change places (files only: a pipe might have nothing to read for long). Several files are merged: the one whose next packet is
 earliest gives out its packets up to the next packet of any other. A file that does not overlap with others thus passes
 whole, without a copy, and is opened only when its time comes.
 
@@ -37,6 +37,7 @@ MAX_BUFFER = 64 << 20  # a block longer than this is damage
 BATCH_PACKETS = 1 << 15
 
 Packets = npt.NDArray[np.void]
+Index = tuple[int, int, int]  # packets found, where the next record begins, status
 
 
 class CaptureFile:
@@ -50,11 +51,14 @@ class CaptureFile:
         self.report.size_bytes = self._source.size_bytes
         self._buffer = np.empty(buffer_bytes, np.uint8)
         self._reader: ThreadPoolExecutor | None = None
-        self._ahead: Future[int] | None = None  # bytes that come behind the tail in `_next`
+        self._ahead: Future[tuple[int, Index | None]] | None = None  # bytes behind the tail in `_next`, packets in it
         self._next = np.empty(0, np.uint8)
+        self._next_packets = np.zeros(0, PACKET)
+        self._found: Index | None = None  # what the thread found in the buffer, until it is given out
         if (self.report.size_bytes or 0) > buffer_bytes >= BUFFER_BYTES:
             self._reader = ThreadPoolExecutor(1, "read-ahead")
             self._next = np.empty(buffer_bytes, np.uint8)
+            self._next_packets = np.zeros(BATCH_PACKETS, PACKET)
         self._at = self._end = 0
         self._offset = 0  # of the buffer's first byte in the decompressed file
         self._exhausted = False
@@ -95,7 +99,8 @@ class CaptureFile:
         if self._indexer is None:
             return None
         while True:
-            count, self._at, status = self._indexer.index(self._buffer, self._at, self._end, self._packets)
+            found, self._found = self._found, None
+            count, self._at, status = found or self._indexer.index(self._buffer, self._at, self._end, self._packets)
             self.report.dropped = self._indexer.dropped
             self.report.bytes_read = self._source.bytes_read
             if status not in {OK, NEED_MORE}:
@@ -118,7 +123,14 @@ class CaptureFile:
             return
         rest = self._end - self._at
         self._next[:rest] = self._buffer[self._at : self._end]
-        self._ahead = self._reader.submit(self._source.readinto, self._next.data[rest:])
+        self._ahead = self._reader.submit(self._read_behind, rest)
+
+    def _read_behind(self, rest: int) -> tuple[int, Index | None]:
+        """In the thread: (bytes read behind the tail, the packets there; pcapng registers interfaces, so not its)."""
+        got = self._source.readinto(self._next.data[rest:])
+        if not isinstance(self._indexer, PcapIndexer) or not got:
+            return got, None
+        return got, self._indexer.index(self._next, 0, rest + got, self._next_packets)
 
     def _fill(self) -> bool:
         """Goes on behind the unfinished tail; False where nothing more comes."""
@@ -126,8 +138,9 @@ class CaptureFile:
             return False
         rest = self._end - self._at
         if self._ahead is not None:
-            got, self._ahead = self._ahead.result(), None
+            (got, self._found), self._ahead = self._ahead.result(), None
             self._buffer, self._next = self._next, self._buffer
+            self._packets, self._next_packets = self._next_packets, self._packets
             self._offset += self._at
             self._at, self._end = 0, rest + got
             self._exhausted = self._end < len(self._buffer)

@@ -14,7 +14,7 @@ import hmac
 from typing import NamedTuple
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers import Cipher, modes
+from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 
@@ -53,7 +53,7 @@ class Packet(NamedTuple):
 class Keys(NamedTuple):
     """What opens the client's Initials of one connection."""
 
-    header: Cipher[modes.ECB]
+    header: CipherContext
     seal: AESGCM
     iv: int
 
@@ -78,11 +78,19 @@ def salts_of(version: int) -> tuple[bytes, ...]:
     return (SALT_22,) if draft == 22 else ()
 
 
-def _label(secret: bytes, label: str, length: int) -> bytes:
-    """HKDF-Expand-Label with an empty context, for at most one block of output (RFC 8446 §7.1, RFC 5869 §2.3)."""
+def _info(label: str, length: int) -> tuple[bytes, int]:
+    """What HKDF-Expand-Label hashes, with an empty context, for one block of output (RFC 8446 §7.1, RFC 5869 §2.3)."""
     name = b"tls13 " + label.encode("ascii")
-    info = length.to_bytes(2, "big") + bytes([len(name)]) + name + b"\x00\x01"
-    return hmac.digest(secret, info, "sha256")[:length]
+    return length.to_bytes(2, "big") + bytes([len(name)]) + name + b"\x00\x01", length
+
+
+CLIENT = _info("client in", 32)  # RFC 9001 §5.2
+LABELS = [_info("quic key", 16), _info("quic iv", 12), _info("quic hp", 16)]  # §5.1
+LABELS_2 = [_info("quicv2 key", 16), _info("quicv2 iv", 12), _info("quicv2 hp", 16)]  # RFC 9369 §3.3.2
+
+
+def _expand(secret: bytes, info: tuple[bytes, int]) -> bytes:
+    return hmac.digest(secret, info[0], "sha256")[: info[1]]
 
 
 def client_keys(version: int, dcid: bytes) -> list[Keys]:
@@ -91,10 +99,10 @@ def client_keys(version: int, dcid: bytes) -> list[Keys]:
 
 
 def _keys(salt: bytes, version: int, dcid: bytes) -> Keys:
-    prefix = "quicv2" if version == VERSION_2 else "quic"
-    secret = _label(hmac.digest(salt, dcid, "sha256"), "client in", 32)
-    key, iv, hp = (_label(secret, f"{prefix} {name}", size) for name, size in (("key", 16), ("iv", 12), ("hp", 16)))
-    return Keys(Cipher(AES(hp), modes.ECB()), AESGCM(key), int.from_bytes(iv, "big"))  # noqa: S305  (RFC 9001 §5.4.3)
+    secret = _expand(hmac.digest(salt, dcid, "sha256"), CLIENT)
+    key, iv, hp = [_expand(secret, info) for info in (LABELS_2 if version == VERSION_2 else LABELS)]
+    mask = Cipher(AES(hp), modes.ECB()).encryptor()  # noqa: S305  (RFC 9001 §5.4.3; one block at a time, so it goes on)
+    return Keys(mask, AESGCM(key), int.from_bytes(iv, "big"))
 
 
 def varint(data: bytes, at: int) -> tuple[int, int]:
@@ -148,7 +156,7 @@ def _long_header(data: bytes, start: int) -> Packet | None:
 def opened(datagram: bytes, packet: Packet, keys: Keys) -> bytes | None:
     """The frames of an Initial, or None if these keys do not open it (RFC 9001 §5.3, §5.4)."""
     sample = datagram[packet.number_at + SAMPLE_OFFSET : packet.number_at + SAMPLE_OFFSET + SAMPLE]
-    mask = keys.header.encryptor().update(sample)
+    mask = keys.header.update(sample)
     first = datagram[packet.start] ^ (mask[0] & 0x0F)
     size = (first & 3) + 1
     number = int.from_bytes(datagram[packet.number_at : packet.number_at + size], "big") ^ int.from_bytes(

@@ -100,14 +100,14 @@ class Statistics(NamedTuple):
 
 def look_up(name: str) -> Device | None:
     """The interface of that name, or None."""
-    request = name.encode()[:15].ljust(40, b"\0")  # struct ifreq; IFNAMSIZ is 16
     try:
+        request = name.encode()[:15].ljust(40, b"\0")  # struct ifreq; IFNAMSIZ is 16
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
             flags = struct.unpack_from("=h", fcntl.ioctl(sock, SIOCGIFFLAGS, request), 16)[0]
             hardware = struct.unpack_from("=H", fcntl.ioctl(sock, SIOCGIFHWADDR, request), 16)[0]
             mtu = struct.unpack_from("=i", fcntl.ioctl(sock, SIOCGIFMTU, request), 16)[0]
         return Device(name, socket.if_nametoindex(name), hardware, bool(flags & IFF_UP), mtu)
-    except OSError:
+    except (OSError, ValueError):  # none of that name, or a name that none can have
         return None
 
 

@@ -66,7 +66,6 @@ class Counters(NamedTuple):
     None where the system does not say. freezes: times the whole ring was full. delivered: packets handed out.
     outages: times the interface went down or away. joined: packets longer than the link can carry, which the receiver
     made of several (GRO, LRO): their payload is right, packets and bytes of headers are too few.
-    seen - dropped - delivered is what still waits.
     """
 
     seen: int | None = 0
@@ -75,6 +74,11 @@ class Counters(NamedTuple):
     delivered: int = 0
     outages: int = 0
     joined: int = 0
+
+    @property
+    def waiting(self) -> int | None:
+        """Packets that the kernel holds and has not handed over yet."""
+        return None if self.seen is None or self.dropped is None else self.seen - self.dropped - self.delivered
 
     def since(self, before: Counters) -> Counters:
         """The counts of the interval that began with `before`."""

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 RETRY = 0.2  # seconds between looks for an interface that has gone
+TICK = 0.04  # seconds: two turns of a kernel's slowest clock (HZ=100), rounded up
+PATIENCE = 1.0  # seconds more for packets that the kernel has counted and not handed over
 LOOK = 1.0  # seconds between looks at an interface that is silent
 
 
@@ -104,6 +106,9 @@ class RingCapture(LiveCapture):
         due = time.monotonic() + timeout
         while True:
             ring = self._ring
+            if self._stopping and ring is not None and self._empty_by is None:
+                ring.stop()
+                self._drain()
             block = ring.ready() if ring is not None else None
             if ring is not None and block is not None:
                 batch = self._batch(ring, block)
@@ -143,26 +148,25 @@ class RingCapture(LiveCapture):
 
     def _finished(self, ring: PacketRing | None, now: float) -> bool:
         """Looks after the ends of a ring without a ready block; True when the capture is over."""
+        if ring is None:
+            return self._stopping
         if self._empty_by is None:
-            if self._stopping and ring is not None:
-                ring.stop()
-                self._drain(now)
-            elif self._stopping:
-                return True
-            elif ring is not None and now - self._looked >= LOOK:
+            if now - self._looked >= LOOK:
                 self._looked = now
-                self._inspect(ring, now)
+                self._inspect(ring)
         elif now >= self._empty_by:
+            if self.counters().waiting and now < self._empty_by + PATIENCE:
+                return False
             self._empty_by = None
             self._retire()
             return self._stopping
         return False
 
-    def _drain(self, now: float) -> None:
-        """An unfilled block comes within its time-out; the kernel's timer may be one turn late."""
-        self._empty_by = now + 3 * self.options.retire_ms / 1000
+    def _drain(self) -> None:
+        """An unfilled block comes at the second turn of the kernel's timer; turns are rounded up to its ticks."""
+        self._empty_by = time.monotonic() + 3 * self.options.retire_ms / 1000 + TICK
 
-    def _inspect(self, ring: PacketRing, now: float) -> None:
+    def _inspect(self, ring: PacketRing) -> None:
         """Whether the interface is still the one that the ring is bound to, and up."""
         device = look_up(self.name)
         if device is None or device.number != ring.device.number:
@@ -170,7 +174,7 @@ class RingCapture(LiveCapture):
                 self._outages += 1
             self._down = False
             self.options.notify(f"{shown(self.name)}: interface has gone; waiting for it to come back")
-            self._drain(now)
+            self._drain()
         elif device.is_up and self._down:
             self._up()
         elif not device.is_up and not self._down:
@@ -205,7 +209,7 @@ class RingCapture(LiveCapture):
             return
         now = time.monotonic()
         if self._empty_by is not None:
-            seconds = min(seconds, self._empty_by - now)
+            seconds = min(seconds, max(self._empty_by - now, TICK / 4))
         poll = select.poll()
         poll.register(ring.socket, select.POLLIN | select.POLLERR)
         if not self._stopping:

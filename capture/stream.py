@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 BUFFER_BYTES = 2 << 20
 PEEK_BYTES = 1 << 16  # of a file that waits for its turn: enough for its first packet
 MAX_BUFFER = 64 << 20  # a block longer than this is damage
-BATCH_PACKETS = 1 << 15
+BATCH_PACKETS = 1 << 14
 
 Packets = npt.NDArray[np.void]
 Index = tuple[int, int, int]  # packets found, where the next record begins, status

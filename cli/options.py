@@ -58,7 +58,7 @@ IdleGap = Annotated[
 FlowIdle = Annotated[
     float | None,
     typer.Option("--flow-idle", metavar="SECONDS", callback=seconds,
-                 help="Silence that ends a flow. Default: 3600 for TCP, 180 for the rest."),
+                 help="Silence that ends a flow. Default: 3600 for TCP, 30 for DNS, 180 for the rest."),
 ]  # fmt: skip
 MaxFlows = Annotated[
     int | None, typer.Option("--max-flows", min=1, metavar="N", help="Flows held at one time. Default: 262144.")

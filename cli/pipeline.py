@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     Paths = str | PathLike[str] | Sequence[str | PathLike[str]]
 
-TICK_PACKETS = 150_000  # rarer ticks cost memory, more frequent ones time
+TICK_PACKETS = 100_000  # rarer ticks cost memory, more frequent ones time
 COMPARED = ("flows", "exchanges", "capture")
 DISSECTED = frozenset({"flows", "exchanges", "tls", "dns", "http"})
 
@@ -256,7 +256,7 @@ def dissect_options(tables: Collection[str], options: ReadOptions) -> DissectOpt
             ipaddress.ip_network(network, strict=False)
         except ValueError as error:
             raise InputError(f"--local {network}: not a network: write it as 192.168.1.0/24") from error
-    theirs = {"local": ("local",), "idle_gap": ("idle_gap",), "flow_idle": ("idle_tcp", "idle_other"), "max_flows": ("max_flows",)}  # fmt: skip
+    theirs = {"local": ("local",), "idle_gap": ("idle_gap",), "flow_idle": ("idle_tcp", "idle_other", "idle_dns"), "max_flows": ("max_flows",)}  # fmt: skip
     for ours, names in theirs.items():
         if ours in options:
             value = options[ours]  # type: ignore[literal-required]

@@ -27,6 +27,7 @@ from .state import (
     BORROWED,
     COUNTER_NAMES,
     DATAGRAMS,
+    IDLE_DNS,
     IDLE_GAP,
     IDLE_OTHER,
     IDLE_TCP,
@@ -61,7 +62,8 @@ class DissectOptions:
     """Settings, in seconds where they are times.
 
     local: networks (CIDR) whose addresses are the devices under observation.
-    idle_gap: a silence that ends an exchange. idle_tcp, idle_other: a silence that ends a flow. linger: how long after
+    idle_gap: a silence that ends an exchange. idle_tcp, idle_other, idle_dns: a silence that ends a flow (DNS over UDP
+    asks once or twice; RFC 4787 §4.3 lets well-known ports have shorter times). linger: how long after
     its end a flow still takes stragglers. max_flows: flows in the table at one time; beyond it the longest silent ones
     of a sample are given up, counted.
     """
@@ -70,6 +72,7 @@ class DissectOptions:
     idle_gap: float = 1.0
     idle_tcp: float = 3600.0
     idle_other: float = 180.0
+    idle_dns: float = 30.0
     linger: float = 10.0
     max_flows: int = MAX_FLOWS
     tables: frozenset[str] = field(default_factory=lambda: frozenset({"flows", "exchanges", "tls", "dns", "http"}))
@@ -86,6 +89,7 @@ class Dissector:
         settings = self._state["settings"]
         settings[IDLE_GAP] = int(self.options.idle_gap * SECOND)
         settings[IDLE_TCP] = int(self.options.idle_tcp * SECOND)
+        settings[IDLE_DNS] = int(self.options.idle_dns * SECOND)
         settings[IDLE_OTHER] = int(self.options.idle_other * SECOND)
         settings[LINGER] = int(self.options.linger * SECOND)
         for place, name in enumerate(PUBLIC_NAMES):

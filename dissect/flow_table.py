@@ -21,12 +21,14 @@ from .state import (
     DONE,
     FREE,
     HIGH_WATER,
+    IDLE_DNS,
     IDLE_OTHER,
     IDLE_TCP,
     INDEX,
     INDEX_MASK,
     LINGER,
     LOCAL_NETWORKS,
+    SERVICE_DNS,
     SWEEP,
     Array,
     State,
@@ -248,7 +250,9 @@ def limit_of(state: State, f: Record) -> int:
     """How long a flow may be silent, in ns: less after its end, when only stragglers are awaited."""
     if f["end"] != 0:
         return state["settings"][LINGER]
-    return state["settings"][IDLE_TCP if f["kind"] & 0xFF == PROTOCOL_TCP else IDLE_OTHER]
+    if f["kind"] & 0xFF == PROTOCOL_TCP:
+        return state["settings"][IDLE_TCP]
+    return state["settings"][IDLE_DNS if f["service"] == SERVICE_DNS else IDLE_OTHER]
 
 
 @inline

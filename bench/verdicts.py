@@ -1,0 +1,161 @@
+"""How often `compare` is wrong, and how often it finds what is there: sessions drawn by simulation, its own code asked.
+
+Theory: uploads of a session are log-normal, as those of real browsing are skewed; destinations differ in size and in
+noise, and a session's mood moves all of them together, so their tests are not independent. Under the null both modes
+are the same; under an effect one destination uploads `ratio` times as much in the second mode. False findings are
+counted over destinations that do not change, coverage by whether an interval holds what is true.
+
+Rules: seeded; the figures are those of `measure.comparison.compare` from tables, nothing is copied from it.
+`python -m wiretally.bench.verdicts --output docs/reference/statistics.md` writes the page.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from ..core.schema import EXCHANGES, FLOWS, polars_schema
+from ..measure.comparison import CompareOptions, compare
+from ..measure.inputs import Session
+
+NS = 1_000_000_000
+START = 1_700_000_000 * NS
+LENGTH = 300 * NS
+PHONE = "192.168.7.20"
+DESTINATIONS = 8
+CHANGED = "d0.example"  # the one that the effect is on
+SIZES = (6.0, 7.0, 8.0, 9.0, 7.5, 6.5, 8.5, 7.0)  # mean of the logarithm of a session's bytes
+NOISE = 0.35  # standard deviation of the logarithm: a session's bytes vary by a third
+MOOD = 0.2  # of what moves all destinations of a session
+SESSIONS = (6, 10, 20)
+RATIOS = (0.0, 0.2, 0.5, 0.8, 1.0)
+SEED = 20_261_124
+
+
+@dataclass
+class Tally:
+    """What came out of many draws at one number of sessions and one ratio."""
+
+    draws: int = 0
+    unchanged: int = 0  # tests of destinations that do not change
+    false: int = 0  # of those, with q <= 0.05
+    any_false: int = 0  # draws with one of those
+    ratio_covered: int = 0
+    ratio_defined: int = 0
+    shift_covered: int = 0
+    verdicts: Counter[str] = field(default_factory=Counter)
+
+
+def draw(random: np.random.Generator, sessions: int, ratio: float) -> tuple[pl.DataFrame, pl.DataFrame, list[Session]]:
+    """Tables of one experiment: `sessions` of each mode, in random order."""
+    modes = ["normal", "incognito"] * sessions
+    random.shuffle(modes)
+    marks = [Session(f"s{n}", PHONE, mode, START + n * LENGTH, START + (n + 1) * LENGTH) for n, mode in enumerate(modes)]
+    mood = random.normal(0, MOOD, len(marks))
+    flows, exchanges = [], []
+    for place in range(DESTINATIONS):
+        name = f"d{place}.example"
+        flows.append({"flow_id": name, "local_ip": PHONE, "remote_ip": "203.0.113.9", "name": name, "owner": name,
+                      "app_exact": True})  # fmt: skip
+        bytes_ = np.exp(random.normal(SIZES[place], NOISE, len(marks)) + mood)
+        for mark, size in zip(marks, bytes_, strict=True):
+            share = ratio if place == 0 and mark.mode == "incognito" else 1.0
+            if round(size * share):
+                at = datetime.fromtimestamp(mark.start // NS + 60, UTC)
+                exchanges.append({"flow_id": name, "start": at, "end": at, "name": name, "up_app_bytes": round(size * share)})
+    return _frame(FLOWS, flows), _frame(EXCHANGES, exchanges), marks
+
+
+def _frame(table: Any, rows: list[dict[str, Any]]) -> pl.DataFrame:  # noqa: ANN401  (a Table of core/schema.py)
+    schema = polars_schema(table)
+    kinds = {name: schema[name] for name in rows[0]}
+    return pl.DataFrame(rows, schema=kinds).with_columns(
+        pl.lit(None, kind).alias(name) for name, kind in schema.items() if name not in kinds
+    ).select(list(schema))  # fmt: skip
+
+
+def tally(sessions: int, ratio: float, draws: int, seed: int) -> Tally:
+    """Many experiments of one kind."""
+    random = np.random.default_rng([seed, sessions, int(ratio * 1000)])
+    found = Tally()
+    shift = (ratio - 1) * np.exp(SIZES[0])  # of medians, which is what Hodges-Lehmann estimates for one that only scales
+    for _ in range(draws):
+        flows, exchanges, marks = draw(random, sessions, ratio)
+        options = CompareOptions(resamples=999, seed=int(random.integers(1 << 30)))
+        items = {item["key"]: item for item in compare(flows, exchanges, marks, options=options)["destinations"]}
+        changed = items[CHANGED]
+        others = [item for key, item in items.items() if key != CHANGED or ratio == 1]
+        wrong = sum(item["q"] is not None and item["q"] <= options.alpha for item in others)
+        found.draws += 1
+        found.unchanged += len(others)
+        found.false += wrong
+        found.any_false += wrong > 0
+        found.verdicts[changed["verdict"]] += 1
+        interval, moved = changed["ratio"], changed["difference"]
+        if interval["ci_low"] is not None:
+            found.ratio_defined += 1
+            high = interval["ci_high"]
+            found.ratio_covered += interval["ci_low"] <= ratio <= (np.inf if high is None else high)
+        if ratio == 1:
+            found.shift_covered += moved["ci_low"] <= shift <= moved["ci_high"]
+    return found
+
+
+def page(draws: int, seed: int) -> str:
+    """The page of the reference, measured now."""
+    parts = [
+        "# How often compare is wrong",
+        f"<!-- Made by `python -m wiretally.bench.verdicts --draws {draws} --seed {seed} --output docs/reference/statistics.md`. -->",
+        (f"Simulated sessions, {draws} experiments for each row, seed {seed}: {DESTINATIONS} destinations with log-normal uploads "
+        f"(standard deviation of the logarithm {NOISE}, and {MOOD} that a session's destinations share), modes in random order. "
+        "The first destination uploads `ratio` times as much in incognito mode, the others do not change."),
+        "## Nothing changes",
+        ("False findings: destinations with q ≤ 0.05, and experiments with at least one (that is what Benjamini and Hochberg hold "
+        "at 5 % when nothing changes at all). Coverage: 95 % intervals that hold what is true."),
+        "| sessions per mode | false destinations | experiments with one | interval of the ratio | interval of the difference |",
+    ]
+    rows = ["|---|---|---|---|---|"]
+    power = ["| sessions per mode | ratio | " + " | ".join(WORDS) + " | interval of the ratio |", "|---|---|" + "---|" * (len(WORDS) + 1)]
+    for sessions in SESSIONS:
+        for ratio in RATIOS:
+            t = tally(sessions, ratio, draws, seed)
+            print(f"{sessions} sessions, ratio {ratio}: {dict(t.verdicts)}", file=sys.stderr)
+            covered = f"{t.ratio_covered / t.ratio_defined:.1%}" if t.ratio_defined else "–"
+            if ratio == 1:
+                rows.append(f"| {sessions} | {t.false / t.unchanged:.2%} | {t.any_false / t.draws:.1%} | {covered} | "
+                            f"{t.shift_covered / t.draws:.1%} |")  # fmt: skip
+            shares = " | ".join(f"{t.verdicts[word] / t.draws:.0%}" for word in WORDS)
+            power.append(f"| {sessions} | {ratio} | {shares} | {covered} |")
+    parts[-1] += "\n" + "\n".join(rows)
+    parts += ["## One destination changes", "What is said of it, as a share of the experiments.", "\n".join(power)]
+    return "\n\n".join(parts) + "\n"
+
+
+WORDS = ("stops", "reduced", "inconclusive", "continues", "increases")
+
+
+def main() -> int:
+    """Prints the page, or writes it."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser.add_argument("--draws", type=int, default=500, help="experiments per row (default 500)")
+    parser.add_argument("--seed", type=int, default=SEED)
+    parser.add_argument("--output", help="where to write the page")
+    asked = parser.parse_args()
+    text = page(asked.draws, asked.seed)
+    if asked.output:
+        Path(asked.output).write_text(text, encoding="utf-8")
+    else:
+        print(text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -21,7 +21,7 @@ from .plan import ARMS
 TOOLS = {"ip": "iproute2", "ethtool": "ethtool", "dumpcap": "wireshark-common", "mount": "mount"}
 
 
-def missing() -> list[str]:
+def missing(arm: str = "") -> list[str]:
     """What this machine lacks for a recording, each with where it comes from."""
     lacks = []
     if not hasattr(os, "geteuid") or os.geteuid() != 0:
@@ -33,6 +33,8 @@ def missing() -> list[str]:
     lacks += [f"{tool} (package {package})" for tool, package in TOOLS.items() if shutil.which(tool) is None]
     if importlib.util.find_spec("h2") is None:
         lacks.append("the Python package h2 (pip install 'wiretally[lab]')")
+    if arm and ARMS[arm].http3 and importlib.util.find_spec("aioquic") is None:
+        lacks.append("the Python package aioquic (pip install 'wiretally[lab]')")
     return lacks
 
 
@@ -53,19 +55,21 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--flush", type=float, default=FLUSH_SECONDS, metavar="S", help="telemetry timer (default 15)")
     parser.add_argument("--heartbeat", type=float, default=20.0, metavar="S", help="heartbeat period (default 20)")
     parser.add_argument("--gap", type=float, default=1.5, metavar="S", help="seconds between sessions (default 1.5)")
+    parser.add_argument("--pads", type=int, default=0, metavar="N", help="random characters in an address, at most")
+    parser.add_argument("--background", type=float, default=4.0, metavar="S", help="between an idle phone's posts (default 4)")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of order, pages and identity (default 1)")
     options = parser.parse_args(arguments)
     if options.flush < SHORTEST_FLUSH_SECONDS:
         parser.error(f"--flush: the format's client allows no less than {SHORTEST_FLUSH_SECONDS:g} seconds")
-    if options.sessions < 1 or options.idle < 0 or options.visits < 1:
-        parser.error("at least one session of each mode with at least one page")
+    if options.sessions < 1 or options.idle < 0 or options.visits < 1 or options.pads < 0 or options.background <= 0:
+        parser.error("at least one session of each mode with at least one page; no negative lengths or times")
     return options
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Check, enter a cell, record."""
     options = parse(arguments)
-    lacks = missing()
+    lacks = missing(options.arm)
     if lacks:
         sys.stderr.write(f"lab: this machine lacks {', '.join(lacks)}\n")
         return 1
@@ -84,6 +88,8 @@ def main(arguments: list[str] | None = None) -> int:
             heartbeat=options.heartbeat,
             gap=options.gap,
             seed=options.seed,
+            pads=options.pads,
+            background=options.background,
         )
         try:
             record(chosen, lambda line: print(line, file=sys.stderr, flush=True))

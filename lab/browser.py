@@ -20,7 +20,7 @@ import time
 from typing import TYPE_CHECKING, Any, Self
 
 from ..core.errors import EnvironmentFault
-from .network import PHONE, inside
+from .network import inside
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,8 +62,9 @@ def executable() -> str | None:
 class Browser:
     """One run of Chromium with an empty profile; a context manager. Every wait has a limit."""
 
-    def __init__(self, profile: Path, pin: str, log: Path, *, incognito: bool) -> None:
-        """`pin`: base64 SHA-256 of the public key of the issuer to trust."""
+    def __init__(self, namespace: str, profile: Path, pin: str, log: Path, *, incognito: bool) -> None:
+        """`namespace`: the phone's. `pin`: base64 SHA-256 of the public key of the issuer to trust."""
+        self._namespace = namespace
         self._profile = profile
         self._log = log
         self._flags = [*FLAGS, f"--user-data-dir={profile}", f"--ignore-certificate-errors-spki-list={pin}"]
@@ -90,7 +91,7 @@ class Browser:
 
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                inside(PHONE, program, *self._flags, "about:blank"),
+                inside(self._namespace, program, *self._flags, "about:blank"),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

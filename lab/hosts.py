@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-Role = Literal["content", "third_party", "telemetry", "telemetry_alternative", "heartbeat"]
+Role = Literal["content", "third_party", "telemetry", "telemetry_alternative", "heartbeat", "background"]
 
 H2 = ("h2", "http/1.1")
 HTTP1 = ("http/1.1",)
@@ -31,14 +31,23 @@ SENSORS = "sa.api.intl.miui.com"
 SENSORS_ALTERNATIVE = "tracking.intl.miui.com"
 MISTAT = "data.mistat.intl.xiaomi.com"
 
+SHARED = "cdn.assetdock.example"
+"""The content network's host that pages load scripts from, and that one arm's telemetry hides behind."""
+
 ANALYTICS = "www.google-analytics.com"
-LIBRARIES = "cdn.assetdock.example"
+LIBRARIES = SHARED
+BACKGROUND = ("play.googleapis.com", "android.clients.google.com", "app-measurement.com")
+"""What a phone talks to while nobody touches it."""
 
 HOSTS: tuple[Host, ...] = (
     # The browser vendor, in Singapore. HttpURLConnection speaks HTTP/1.1.
     Host(SENSORS, "161.117.71.74", 163.0, "telemetry", HTTP1, ("sa-intl.alisgp0.mi-traffic.example",)),
     Host(SENSORS_ALTERNATIVE, "161.117.95.22", 164.5, "telemetry_alternative", HTTP1),
     Host(MISTAT, "47.241.69.153", 162.0, "heartbeat", HTTP1),
+    # The operating system and an app on it.
+    Host(BACKGROUND[0], "142.250.179.138", 7.0, "background", HTTP1),
+    Host(BACKGROUND[1], "142.250.186.46", 7.5, "background", HTTP1),
+    Host(BACKGROUND[2], "216.58.212.142", 9.0, "background", HTTP1),
     # Third parties: an anycast content network, web analytics, and analytics cloaked behind a first-party name.
     Host(LIBRARIES, "151.101.1.57", 3.5, "third_party", H2, ("assetdock.map.fastly.example",)),
     Host(ANALYTICS, "142.250.185.78", 8.5, "third_party", H2, ("www-alv.google-analytics.com",)),

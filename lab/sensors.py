@@ -36,8 +36,9 @@ class Device(NamedTuple):
         return cls(f"{source.getrandbits(64):016x}", str(uuid.UUID(int=source.getrandbits(128), version=4)))
 
 
-def page_event(device: Device, name: str, url: str, time_ms: int, track_id: int) -> Event:
-    """One `track` event of the browser, such as `page_load_event_start`, for a URL."""
+def page_event(device: Device, name: str, url: str, time_ms: int, track_id: int, referrer: str = "") -> Event:
+    """One `track` event of the browser, such as `page_load_event_start`, for a URL; with the one before where asked."""
+    before = {"$referrer": referrer} if referrer else {}
     return {
         "_track_id": track_id,
         "time": time_ms,
@@ -74,8 +75,20 @@ def page_event(device: Device, name: str, url: str, time_ms: int, track_id: int)
             "miui_region": "NL",
             "system_language": "en_GB",
             "url": url,
+            **before,
         },
     }
+
+
+def noisy_event(device: Device, url: str, time_ms: int, track_id: int, noise: str) -> Event:
+    """An event that holds the address and random text: a length that says little."""
+    return {"_track_id": track_id, "time": time_ms, "distinct_id": device.identity, "event": "page_view",
+            "properties": {"url": url, "trace": noise}}  # fmt: skip
+
+
+def reduced_event(device: Device, time_ms: int, track_id: int) -> Event:
+    """An event that says that a page was opened, not which; always of the same length."""
+    return {"event": "page_view", "time": time_ms, "id": f"{track_id & 0xFFFFFFFF:010d}", "who": device.android_id}
 
 
 def java_hash(text: str) -> int:
@@ -95,9 +108,25 @@ def encode(events: list[Event], flush_time_ms: int) -> bytes:
     return urlencode({"crc": java_hash(data), "gzip": 1, "data_list": data}).encode("ascii")
 
 
+def encode_plain(events: list[Event]) -> bytes:
+    """The body of one POST of reduced events, uncompressed: its length depends on nothing but their number."""
+    records = [json.dumps(event, separators=(",", ":")) for event in events]
+    # filled up to whole groups of three bytes, which become whole groups of four characters
+    text = "[" + ",".join(record + " " * (-(len(record) + 1) % 3) for record in records) + "]  "
+    data = base64.urlsafe_b64encode(text.encode("ascii")).decode("ascii")
+    return f"crc={java_hash(data) & 0xFFFFFFFF:010d}&gzip=0&data_list={data}".encode("ascii")
+
+
 def decode(body: bytes) -> list[Event]:
     """The events of a POST body. Raises `ValueError` where it is not one, or its checksum is wrong."""
     form = parse_qs(body.decode("ascii"), strict_parsing=True)
+    if set(form) == {"crc", "gzip", "data_list"} and form["gzip"] == ["0"]:
+        data = form["data_list"][0]
+        if int(form["crc"][0]) != java_hash(data) & 0xFFFFFFFF:
+            message = f"lab: crc {form['crc'][0]} does not belong to the data"
+            raise ValueError(message)
+        plain: list[Event] = json.loads(base64.urlsafe_b64decode(data))
+        return plain
     if set(form) != {"crc", "gzip", "data_list"} or form["gzip"] != ["1"]:
         message = f"lab: a telemetry form has the fields {sorted(form)}"
         raise ValueError(message)

@@ -22,7 +22,7 @@ from typing import IO, Any
 from h2.exceptions import ProtocolError
 
 from . import sensors, sites
-from .hosts import BY_NAME, HOSTS, Host
+from .hosts import BY_NAME, HOSTS, SENSORS, Host
 from .web import Http1, Http2, Request, Response, Speaker
 
 PORT = 443
@@ -36,14 +36,14 @@ class Ledger:
         """`file` should be line-buffered."""
         self._file = file
 
-    def count(self, connection: int, host: str, way: str, size: int) -> None:
-        """`way` is up (from the phone) or down."""
-        self._write({"bytes": size, "way": way, "host": host, "connection": connection})
+    def count(self, connection: int, host: str, peer: str, way: str, size: int) -> None:
+        """`peer` is the phone's address; `way` is up (from it) or down."""
+        self._write({"bytes": size, "way": way, "host": host, "peer": peer, "connection": connection})
 
-    def post(self, host: str, events: list[sensors.Event], up_bytes: int) -> None:
-        """Telemetry that arrived whole: how many events, about which URLs, in how many bytes."""
-        urls = [event["properties"]["url"] for event in events]
-        self._write({"post": len(events), "urls": urls, "up_bytes": up_bytes, "host": host})
+    def post(self, host: str, peer: str, events: list[sensors.Event], up_bytes: int) -> None:
+        """Telemetry that arrived whole: how many events, about which URLs (as far as they say), in how many bytes."""
+        urls = [event.get("properties", {}).get("url") for event in events]
+        self._write({"post": len(events), "urls": urls, "up_bytes": up_bytes, "host": host, "peer": peer})
 
     def _write(self, entry: dict[str, Any]) -> None:
         self._file.write(json.dumps({"time_ns": time.time_ns(), **entry}) + "\n")
@@ -52,22 +52,25 @@ class Ledger:
 class Telemetry:
     """What the vendor's hosts answer: 200 to what they understand."""
 
-    def __init__(self, host: Host, ledger: Ledger) -> None:
+    def __init__(self, host: Host, peer: str, ledger: Ledger) -> None:
         """Posts of events are entered into `ledger`."""
         self._host = host
+        self._peer = peer
         self._ledger = ledger
 
     def answer(self, request: Request) -> Response:
         """Check the form and acknowledge it."""
         if request.target == sensors.HEARTBEAT_PATH:
             return Response(HTTPStatus.OK, "application/json", b'{"status":"ok","delay":300000}')
+        if self._host.role == "background":
+            return Response(HTTPStatus.OK, "application/x-protobuf", b"\x08\x01")
         if request.target != sensors.PATH:
             return Response(HTTPStatus.NOT_FOUND, "text/plain", b"")
         try:
             events = sensors.decode(request.body)
         except ValueError as wrong:
             return Response(HTTPStatus.BAD_REQUEST, "text/plain", str(wrong).encode())
-        self._ledger.post(self._host.name, events, request.up_bytes)
+        self._ledger.post(self._host.name, self._peer, events, request.up_bytes)
         return Response(HTTPStatus.OK, "text/plain", b"")
 
 
@@ -88,14 +91,21 @@ class ServerConnection(asyncio.Protocol):
         self._transport = transport
         tls: ssl.SSLObject = transport.get_extra_info("ssl_object")
         self._host = self._names[tls.context]
-        vendor = self._host.role in {"telemetry", "telemetry_alternative", "heartbeat"}
-        answer = Telemetry(self._host, self._ledger).answer if vendor else sites.answer
-        self._speaker: Speaker = Http2(answer) if tls.selected_alpn_protocol() == "h2" else Http1(answer)
+        self._peer: str = transport.get_extra_info("peername")[0]
+        self._telemetry = Telemetry(self._host, self._peer, self._ledger)
+        http2 = tls.selected_alpn_protocol() == "h2"
+        self._speaker: Speaker = Http2(self._answer) if http2 else Http1(self._answer)
         self._send(self._speaker.start())
+
+    def _answer(self, request: Request) -> Response:
+        """Of the vendor's and the phone's own hosts, and of any that telemetry hides behind; else of a web site."""
+        if self._host.role not in {"content", "third_party"} or request.target == sensors.PATH:
+            return self._telemetry.answer(request)
+        return sites.answer(request)
 
     def data_received(self, data: bytes) -> None:
         """Plaintext from the phone."""
-        self._ledger.count(self._number, self._host.name, "up", len(data))
+        self._ledger.count(self._number, self._host.name, self._peer, "up", len(data))
         try:
             self._send(self._speaker.receive(data))
         except (ProtocolError, ValueError) as wrong:
@@ -104,7 +114,7 @@ class ServerConnection(asyncio.Protocol):
 
     def _send(self, data: bytes) -> None:
         if data:
-            self._ledger.count(self._number, self._host.name, "down", len(data))
+            self._ledger.count(self._number, self._host.name, self._peer, "down", len(data))
             self._transport.write(data)
 
 
@@ -131,9 +141,11 @@ def contexts(folder: Path) -> tuple[ssl.SSLContext, dict[ssl.SSLContext, Host]]:
     return door, {context: BY_NAME[name] for name, context in own.items()}
 
 
-async def serve(folder: Path, ledger: Ledger) -> None:
-    """Listen on every address of the namespace until cancelled."""
+async def serve(folder: Path, ledger: Ledger, *, http3: bool = False) -> None:
+    """Listen on every address of the namespace until cancelled; `http3`: for telemetry over QUIC as well."""
     door, names = contexts(folder)
+    if http3:
+        await _serve_quic(folder, ledger)
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: ServerConnection(names, ledger), "0.0.0.0", PORT, ssl=door)  # noqa: S104
     sys.stdout.write(READY + "\n")
@@ -141,14 +153,33 @@ async def serve(folder: Path, ledger: Ledger) -> None:
     await server.serve_forever()
 
 
+async def _serve_quic(folder: Path, ledger: Ledger) -> None:
+    """Telemetry's host over QUIC."""
+    from .http3 import listen  # needs aioquic, which only one arm asks for
+
+    host = BY_NAME[SENSORS]
+    last_peer = ""
+
+    def answer(request: Request) -> Response:
+        return Telemetry(host, last_peer, ledger).answer(request)
+
+    def count(stream: int, peer: str, way: str, size: int) -> None:
+        nonlocal last_peer
+        last_peer = peer
+        ledger.count(-1 - stream, host.name, peer, way, size)
+
+    await listen(host.address, folder / f"{host.name}.pem", answer, count)
+
+
 def main() -> None:
     """`--certificates FOLDER --ledger FILE`."""
     parser = argparse.ArgumentParser(prog="wiretally.lab.servers")
     parser.add_argument("--certificates", type=Path, required=True)
     parser.add_argument("--ledger", type=Path, required=True)
+    parser.add_argument("--http3", action="store_true", help="serve telemetry over QUIC as well")
     options = parser.parse_args()
     with options.ledger.open("w", encoding="utf-8", buffering=1) as file:
-        asyncio.run(serve(options.certificates, Ledger(file)))
+        asyncio.run(serve(options.certificates, Ledger(file), http3=options.http3))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import ipaddress
 
 from wiretally.lab.hosts import HOSTS, MISTAT, SENSORS, SENSORS_ALTERNATIVE
-from wiretally.lab.network import AP_IP, PHONE_IP
+from wiretally.lab.network import AP_IP, PHONES
 from wiretally.lab.plan import ARMS
 from wiretally.lab.sites import SITES
 
@@ -11,7 +11,8 @@ from wiretally.lab.sites import SITES
 def test_names_are_unique_and_addresses_public():
     assert len({host.name for host in HOSTS}) == len(HOSTS)
     assert all(ipaddress.ip_address(host.address).is_global for host in HOSTS)
-    assert ipaddress.ip_address(PHONE_IP) in ipaddress.ip_network(f"{AP_IP}/24", strict=False)
+    for phone in PHONES:
+        assert ipaddress.ip_address(phone.address) in ipaddress.ip_network(f"{AP_IP}/24", strict=False)
 
 
 def test_one_address_has_one_distance():

@@ -23,7 +23,8 @@ def test_a_machine_without_the_tools_is_told_so_in_one_line(tmp_path):
 
 @pytest.mark.parametrize(
     "arguments",
-    [(), ("nonsense", "-o", "x"), ("leaky", "-o", "x", "--flush", "4"), ("swap", "-o", "x", "--sessions", "0")],
+    [(), ("nonsense", "-o", "x"), ("leaky", "-o", "x", "--flush", "4"), ("swap", "-o", "x", "--sessions", "0"),
+     ("leaky", "-o", "x", "--pads", "-1"), ("background", "-o", "x", "--background", "0")],
 )
 def test_wrong_usage_is_two(arguments):
     assert lab(*arguments).returncode == 2

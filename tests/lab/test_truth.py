@@ -53,3 +53,23 @@ def test_posts_and_clearance_enter_the_document():
 
 def test_times_have_nine_digits():
     assert truth.rfc3339(1588500000000000042) == "2020-05-03T10:00:00.000000042Z"
+
+
+def test_posts_name_the_visits_that_their_events_are_of():
+    visits = [truth.Visit(110, "a", "https://a.example/", 3, "x"), truth.Visit(120, "c", "https://b.example/", 0, "y"),
+              truth.Visit(130, "a", "https://c.example/", 5, "x")]  # fmt: skip
+    ledger = [
+        {"time_ns": 140, "post": 1, "urls": [None], "up_bytes": 9, "host": "h", "peer": "y"},
+        {"time_ns": 150, "post": 3, "urls": [None] * 3, "up_bytes": 90, "host": "h", "peer": "x"},
+        {"time_ns": 160, "post": 1, "urls": [None], "up_bytes": 9, "host": "h", "peer": "x"},
+    ]
+    agents = [truth.AgentPost("x", "h", [0, 0, 1]), truth.AgentPost("y", "h", [0])]
+    document = truth.build(ledger, SPANS, visits, {}, agents)
+    assert [post["visits"] for post in document["posts"]] == [[1], [0, 0, 2], None]
+    assert [(visit["events"], visit["posts"], visit["pad"]) for visit in document["visits"]] == [
+        (2, [1], 3), (1, [0], 0), (1, [1], 5)]
+
+
+def test_of_two_phones_each_has_its_own_sessions():
+    spans = [truth.Span("one", "normal", 100, 200, 1, "", "x"), truth.Span("two", "incognito", 100, 200, 0, "", "y")]
+    assert [truth.session_at(150, spans, device) for device in ("x", "y", "z")] == ["one", "two", None]

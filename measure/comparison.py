@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 
 from ..core.errors import InputError
-from . import statistics, volume
+from . import coupling, moments, statistics, volume
 from .verdict import ABSENT, INCONCLUSIVE, MIN_SESSIONS, Numbers, verdict
 
 if TYPE_CHECKING:
@@ -39,7 +39,8 @@ PERIODS = ("session", "minute", "visit")
 @dataclass(frozen=True)
 class CompareOptions:
     """alpha: level of q. margin: equivalence within 1 ± margin. stop_ratio: bound of `stops`. resamples: of permutation
-    and bootstrap. per: session, minute, visit, or None to choose. baseline, compared, idle: the modes.
+    and bootstrap. per: session, minute, visit, or None to choose. baseline, compared, idle: the modes. least_share: of visits or uploads that
+    a steady lag must be able to explain before coupling is ruled out below it.
     """  # noqa: D205  (a list of fields)
 
     alpha: float = 0.05
@@ -51,6 +52,7 @@ class CompareOptions:
     baseline: str = "normal"
     compared: str = "incognito"
     idle: str = "idle"
+    least_share: float = 0.5
 
 
 def compare(
@@ -75,16 +77,23 @@ def compare(
         raise InputError("--per visit: a session has no visits; give --visits with a visit for each, or another --per")
     dropped = bool(capture is not None and (capture["dropped"].fill_null(0) > 0).any())
     board = _Board(volumes, rows, per, chosen, dropped=dropped)
-    return {
+    opened, source, lost = moments.opened(flows, closed, visits, chosen.idle)
+    setting = coupling.Setting(chosen.alpha, chosen.least_share, chosen.resamples, chosen.seed, chosen.idle, source)
+    result: dict[str, Any] = {
         "schema": SCHEMA, "capture": [], "sessions": rows, "measure": MEASURE, "per": per,
         "destinations": board.items("key"), "owners": board.items("owner"), "total": board.items(EVERYTHING)[0],
         "volumes": board.volumes(), "timeline": _timeline(volumes, closed),
         "basis": {
             "options": asdict(chosen) | {"per": per, "two_one_sided_level": TWO_ONE_SIDED},
-            "seed": chosen.seed, "warnings": _warnings(volumes, rows, capture, chosen),
-            "databases": [], "versions": {},
+            "seed": chosen.seed, "warnings": _warnings(volumes, rows, capture, chosen) + moments.told(lost, source, len(opened)),
+            "databases": [], "versions": {}, "visits": {"source": source, "count": len(opened), "outside": lost},
         },
     }  # fmt: skip
+    for kind, items in (("key", result["destinations"]), ("owner", result["owners"])):
+        found = coupling.couple(volumes.exchanges, closed, opened, kind, setting) if opened else {}
+        for item in items:
+            item["coupling"] = found.get(item["key"])
+    return result
 
 
 def _ended(sessions: Sequence[Session], capture: pl.DataFrame | None, exchanges: pl.DataFrame) -> list[Session]:

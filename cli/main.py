@@ -14,7 +14,7 @@ import typer
 
 from .. import __version__
 from ..core.errors import WiretallyError
-from . import compare, live, read, session, where
+from . import compare, live, pseudonymise, read, session, where
 
 WELCOME = """\
 wiretally measures what a phone's browser uploads, and to whom: in incognito mode and out of it.
@@ -48,6 +48,7 @@ app.command()(read.read)
 app.command()(compare.compare)
 app.command()(where.where)
 app.command()(live.live)
+app.command()(pseudonymise.pseudonymise)
 app.add_typer(session.app, name="session")
 
 

@@ -159,6 +159,11 @@ def read(path: Paths, **options: Unpack[ReadOptions]) -> Observations:
     return Observations(**found, warnings=tuple(warnings))
 
 
+def read_tables(paths: Paths, tables: Collection[str], **options: Unpack[ReadOptions]) -> dict[str, pl.DataFrame]:
+    """Some of the tables, nothing attributed."""
+    return _gathered(frames(paths, tables, **options), tables)
+
+
 def open_attributor(**options: Unpack[ReadOptions]) -> Attributor:
     """Places and owners by the databases that `options` name, else the bundled ones."""
     from ..geo.attributor import Attributor, GeoConfig

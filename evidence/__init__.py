@@ -1,0 +1,1 @@
+"""What is handed to others: captures under pseudonyms, bundles, and the check of both."""

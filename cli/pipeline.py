@@ -11,7 +11,7 @@ Rules: nothing is computed that no table asked for. An option that is not given 
 from __future__ import annotations
 
 import ipaddress
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Protocol, TypedDict, Unpack
 
 from ..core.errors import InputError
 from ..core.schema import TABLES, polars_schema
@@ -26,13 +26,22 @@ if TYPE_CHECKING:
     from ..dissect.dissector import DissectOptions
     from ..dissect.rows import Taken
     from ..geo.attributor import Attributor
-    from ..measure.inputs import Session
+    from ..measure.inputs import Session, Visit
     from .observations import Observations
 
     Paths = str | PathLike[str] | Sequence[str | PathLike[str]]
 
+    class Joins(Protocol):
+        """What adds places and owners to flows."""
+
+        def join(self, flows: pl.DataFrame) -> pl.DataFrame:
+            """The flows with the attribution columns."""
+
 TICK_PACKETS = 100_000  # rarer ticks cost memory, more frequent ones time
 COMPARED = ("flows", "exchanges", "capture")
+OF_ADDRESSES = ("country", "asn", "as_org", "geo_check", "max_distance_km")
+OF_OWNERS = ("owner", "product", "category", "attribution_source")
+HIDDEN = "remote addresses are pseudonyms: nothing is said of countries and networks"
 DISSECTED = frozenset({"flows", "exchanges", "tls", "dns", "http"})
 
 
@@ -72,6 +81,7 @@ def frames(
     from .rows import Devices, capture_rows
 
     listed = _listed(paths)
+    joins = attributor and _without_places(listed, attributor, options.get("warn", _ignore))
     if any(map(is_store, listed)):
         yield from _stored(listed, tables, attributor)
         return
@@ -88,7 +98,7 @@ def frames(
             if name == "flows" and devices:
                 devices.add(frame)
             if name in tables:
-                found.append((name, _whole(name, attributor.join(frame) if name == "flows" and attributor else frame)))
+                found.append((name, _whole(name, joins.join(frame) if name == "flows" and joins else frame)))
         return found
 
     waiting: Future[list[tuple[str, pl.DataFrame]]] | None = None
@@ -155,8 +165,33 @@ def read(path: Paths, **options: Unpack[ReadOptions]) -> Observations:
     options["warn"] = keep
     attributor = open_attributor(**options)
     found = _gathered(frames(path, TABLES, **options), TABLES)
-    found["flows"] = attributor.join(found["flows"])
+    found["flows"] = _without_places(_listed(path), attributor, keep).join(found["flows"])
     return Observations(**found, warnings=tuple(warnings))
+
+
+class _NamesOnly:
+    """Attribution by names alone: addresses that are pseudonyms lie nowhere and belong to nobody."""
+
+    def __init__(self, attributor: Attributor) -> None:
+        self._attributor = attributor
+
+    def join(self, flows: pl.DataFrame) -> pl.DataFrame:
+        import polars as pl
+
+        schema = polars_schema(TABLES["flows"])
+        joined = self._attributor.join(flows).with_columns(pl.lit(None, schema[name]).alias(name) for name in OF_ADDRESSES)
+        by_address = pl.col("attribution_source") == "as"
+        return joined.with_columns(pl.when(by_address).then(None).otherwise(pl.col(name)).alias(name) for name in OF_OWNERS)
+
+
+def _without_places(listed: Sequence[str], attributor: Attributor, warn: Callable[[str], None]) -> Joins:
+    """`attributor`, or one that looks at no address where a capture says that these are pseudonyms."""
+    from ..evidence.pcapng import pseudonyms_of
+
+    if (pseudonyms_of(listed) or {}).get("addresses") != "all":
+        return attributor
+    warn(HIDDEN)
+    return _NamesOnly(attributor)
 
 
 def read_tables(paths: Paths, tables: Collection[str], **options: Unpack[ReadOptions]) -> dict[str, pl.DataFrame]:
@@ -185,24 +220,43 @@ def compare(
     `sessions`, `visits`: the user's CSV files; of a store the sessions marked in it are taken where none are given. `statistics`: fields of `measure.CompareOptions`; `options`: see
     `ReadOptions`. Raises a subclass of `WiretallyError` where an input cannot be understood.
     """
-    from ..measure import comparison, inputs
-    from ..store.cells import times_as_text
+    from ..measure import inputs
     from ..store.layout import is_store
-    from .basis import digests, versions
+    from .basis import digests
 
-    marks = inputs.read_sessions(str(sessions)) if sessions is not None else _marked(_listed(paths))
+    listed = _listed(paths)
+    marks = inputs.read_sessions(str(sessions)) if sessions is not None else _marked(listed)
     visited = inputs.read_visits(str(visits)) if visits is not None else None
+    found = _gathered(frames(listed, COMPARED, **options), COMPARED)
+    digest = digests([path for path in listed if not is_store(path)])  # a store goes on
+    return compare_tables(found, marks, visited, statistics=statistics, digest=digest, **options)
+
+
+def compare_tables(
+    found: Mapping[str, pl.DataFrame],
+    marks: Sequence[Session],
+    visited: Sequence[Visit] | None,
+    *,
+    statistics: Mapping[str, Any] | None = None,
+    digest: Mapping[str, str | None] | None = None,
+    **options: Unpack[ReadOptions],
+) -> dict[str, Any]:
+    """The same from tables (flows not yet attributed, exchanges, capture); `digest`: of the captures by their names."""
+    from ..measure import comparison
+    from ..store.cells import times_as_text
+    from .basis import versions
+
     attributor = open_attributor(**options)
-    found = _gathered(frames(paths, COMPARED, **options), COMPARED)
-    flows = attributor.join(found["flows"])
+    hidden: list[str] = []
+    joins = _without_places(list(found["capture"]["source"]), attributor, hidden.append)
     result = comparison.compare(
-        flows, found["exchanges"], marks, visited, found["capture"],
+        joins.join(found["flows"]), found["exchanges"], marks, visited, found["capture"],
         comparison.CompareOptions(**(statistics or {})),
     )  # fmt: skip
-    digest = digests([path for path in _listed(paths) if not is_store(path)])  # a store goes on
     rows = times_as_text(found["capture"]).to_dicts()
-    result["capture"] = [row | {"sha256": digest.get(row["source"])} for row in rows]
+    result["capture"] = [row | {"sha256": (digest or {}).get(row["source"])} for row in rows]
     result["basis"] |= {"databases": attributor.databases, "versions": versions()}
+    result["basis"]["warnings"] += hidden
     return result
 
 

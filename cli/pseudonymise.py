@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from . import options as cli
+from . import options as cli  # noqa: TC001  (typer reads the annotations)
 
 Addresses = Literal["keep", "local", "all"]
 Names = Literal["keep", "registrable", "hash"]

@@ -131,19 +131,19 @@ def walked(b: bytes, linktype: int, wire: int, pseudonyms: Pseudonyms) -> Blank:
         if status != OK:
             break
         start = at
-        if layer in (ip.ETHERTYPE_IPV4, ip.ETHERTYPE_IPV6):
-            read = ip.ipv4 if layer == ip.ETHERTYPE_IPV4 else ip.ipv6
+        if layer in (link.ETHERTYPE_IPV4, link.ETHERTYPE_IPV6):
+            read = ip.ipv4 if layer == link.ETHERTYPE_IPV4 else ip.ipv6
             status, layer, at, wire_end, reached = read(b, at, len(b), wire_end, h, reached)  # type: ignore[arg-type]
             if status == OK:
                 _network(out, b, start, h, pseudonyms)
-        elif layer == ip.LAYER_TRANSPORT:
+        elif layer == link.LAYER_TRANSPORT:
             if not h["fragment"]:
                 seals.append((int(h["protocol"]), int(h["ip_at"]), int(at), int(h["l4_end"])))
             if _has_addresses(b, at, h):
                 lost = True
                 break
             status, layer, at = ip.inner(b, at, len(b), wire_end, h)  # type: ignore[arg-type]
-            if layer == ip.LAYER_NONE:
+            if layer == link.LAYER_NONE:
                 break
             if at - start > MAX_TUNNEL_HEADER:
                 lost = True
@@ -274,8 +274,10 @@ def _innermost(
     elif protocol == ip.PROTOCOL_GRE:
         _copy(out, b, at, at + tunnel.GRE_BYTES)
     whole = not h["more"] and not h["cut"] and h["l4_end"] <= len(b)
-    numbers = [int(h.get(name, 0)) for name in ("src_port", "dst_port", "seq", "ack", "tcp_flags", "data_at", "data_bytes")]
-    return Blank(out, int(protocol), source, destination, *numbers, whole=whole, tunnel_lost=lost, seals=seals)
+    return Blank(
+        out, int(protocol), source, destination, int(h["src_port"]), int(h["dst_port"]), int(h["seq"]), int(h.get("ack", 0)),
+        int(h["tcp_flags"]), int(h["data_at"]), int(h["data_bytes"]), whole=whole, tunnel_lost=lost, seals=seals,
+    )  # fmt: skip
 
 
 def seal(made: Blank) -> bytes:

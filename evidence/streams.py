@@ -195,9 +195,9 @@ class Direction:
             return
         at = 0
         for offset, length in self._spans if wanted else ():
-            length = min(length, size - at)
-            self.edits.append(Edit(offset, length, "hello", self._said[:size], at))
-            at += length
+            used = min(length, size - at)
+            self.edits.append(Edit(offset, used, "hello", self._said[:size], at))
+            at += used
         self._hello, self._said, self._spans = False, b"", []
 
     def _request(self, offset: int, data: bytes, length: int) -> int:

@@ -170,7 +170,7 @@ def test_protocols_that_name_people_are_blank(tmp_path):
     ]
     source, target = capture(tmp_path / "a.pcap", frames), tmp_path / "b.pcapng"
     before = wiretally.read(source)
-    pseudonyms, done = rewritten(source, Policy("local", "keep"), target, set(before.flows["local_ip"]))
+    _, done = rewritten(source, Policy("local", "keep"), target, set(before.flows["local_ip"]))
     after = wiretally.read(target)
     data = target.read_bytes()
     assert [word for word in SECRETS if word in data] == []

@@ -2,7 +2,9 @@
 
 Theory: `native.compile_elsewhere` starts it with the kinds of a kernel's arguments on standard input. It imports the
 kernel's module with `WIRETALLY_COMPILING=1`, so that every `@kernel` and `@inline` in it is Numba's, compiles that one
-kernel and writes its object code: a line of JSON (symbol, results), then the code.
+kernel and writes its object code: a line of JSON (symbol, results), then the code. Numba types and translates each
+function; LLVM sees all of them together, once. (Left to itself Numba optimises every function with all that it calls,
+and what is called again with each of its callers: two thirds of the time, for code that is thrown away.)
 
 Rules: what it writes appears whole or not at all; two processes that want the same kernel wait for one another.
 """
@@ -20,7 +22,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import llvmlite.binding as llvm
 import numba
+from numba.core.codegen import JITCodeLibrary
+from numba.core.registry import cpu_target
 
 from .jit import FLAGS
 
@@ -47,12 +52,58 @@ def main() -> None:
             _write(path, *compiled(getattr(import_module(module), name), kinds))
 
 
+class _Translated(JITCodeLibrary):
+    """One function as Numba translated it, and which others it calls: neither linked, nor optimised, nor machine code."""
+
+    def _optimize_functions(self, ll_module: object) -> None:
+        """Later, together."""
+
+    def finalize(self) -> None:
+        """Nothing more is added to it."""
+        self._finalized = True
+
+    def linked(self) -> Any:  # noqa: ANN401
+        """A module of this function and all that it calls, each once."""
+        module, met, todo = self._final_module.clone(), {id(self)}, [*self._linking_libraries]
+        while todo:
+            library = todo.pop()
+            if id(library) not in met:
+                met.add(id(library))
+                todo += library._linking_libraries  # noqa: SLF001  (of this class)
+                module.link_in(library._final_module, preserve=True)  # noqa: SLF001
+        return module
+
+
 def compiled(dispatcher: Any, kinds: list[Any]) -> tuple[dict[str, Any], bytes]:  # noqa: ANN401
     """The header and the object code of one kernel; kinds: ("int",) or (dtype, dimensions, writable, aligned)."""
+    codegen = cpu_target.target_context.codegen()
+    codegen._library_class = _Translated  # noqa: SLF001  (Numba has no door there)
+    codegen.set_env = _no_environment
     dispatcher.compile(tuple(_type(kind) for kind in kinds))
     (result,) = dispatcher.overloads.values()
-    code = result.library.serialize_using_object_code()[2][0]
-    return {"symbol": result.fndesc.llvm_func_name, "results": _results(result.signature.return_type)}, code
+    symbol = result.fndesc.llvm_func_name
+    code = _machine_code(result.library.linked(), symbol)
+    return {"symbol": symbol, "results": _results(result.signature.return_type)}, code
+
+
+def _no_environment(_name: str, _environment: object) -> None:
+    """What Numba keeps for calls from Python, of which there are none."""
+
+
+def _machine_code(module: Any, entry: str) -> bytes:  # noqa: ANN401
+    """Everything that `entry` needs, optimised for this processor; only `entry` can be called from outside."""
+    for function in module.functions:
+        if not function.is_declaration and function.name != entry:
+            function.linkage = "internal"
+    machine = llvm.Target.from_default_triple().create_target_machine(
+        cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=3, codemodel="jitdefault",
+        jit=True,
+    )  # fmt: skip
+    tuning = llvm.create_pipeline_tuning_options(3)
+    tuning.loop_vectorization = tuning.slp_vectorization = True
+    passes = llvm.create_pass_builder(machine, tuning)
+    passes.getModulePassManager().run(module, passes)
+    return bytes(machine.emit_object(module))
 
 
 def _type(kind: Any) -> Any:  # noqa: ANN401

@@ -14,7 +14,7 @@ import typer
 
 from .. import __version__
 from ..core.errors import WiretallyError
-from . import compare, live, pseudonymise, read, session, where
+from . import compare, live, probe, pseudonymise, read, session, where
 
 WELCOME = """\
 wiretally measures what a phone's browser uploads, and to whom: in incognito mode and out of it.
@@ -49,6 +49,7 @@ app.command()(compare.compare)
 app.command()(where.where)
 app.command()(live.live)
 app.command()(pseudonymise.pseudonymise)
+app.add_typer(probe.app, name="probe", help="The length probe: does what is uploaded grow with the URL visited?")
 app.add_typer(session.app, name="session")
 
 

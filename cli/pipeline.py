@@ -220,6 +220,33 @@ def compare(
     `sessions`, `visits`: the user's CSV files; of a store the sessions marked in it are taken where none are given. `statistics`: fields of `measure.CompareOptions`; `options`: see
     `ReadOptions`. Raises a subclass of `WiretallyError` where an input cannot be understood.
     """
+    found, marks, visited, digest = _asked(paths, sessions, visits, options)
+    return compare_tables(found, marks, visited, statistics=statistics, digest=digest, **options)
+
+
+def probe(
+    paths: Paths,
+    sessions: str | PathLike[str] | None = None,
+    visits: str | PathLike[str] | None = None,
+    *,
+    statistics: Mapping[str, Any] | None = None,
+    **options: Unpack[ReadOptions],
+) -> dict[str, Any]:
+    """The length probe: the result of `docs/reference/probe.md` as a dictionary.
+
+    `sessions`, `visits`: the user's CSV files, as for `compare`; visits need pads. `statistics`: fields of
+    `measure.ProbeOptions`. Raises a subclass of `WiretallyError` where an input cannot be understood.
+    """
+    if visits is None:
+        raise InputError("--visits: name the file that says which page was visited when, and how long its pad was")
+    found, marks, visited, digest = _asked(paths, sessions, visits, options)
+    return probe_tables(found, marks, visited or [], statistics=statistics, digest=digest, **options)
+
+
+def _asked(
+    paths: Paths, sessions: str | PathLike[str] | None, visits: str | PathLike[str] | None, options: ReadOptions
+) -> tuple[dict[str, pl.DataFrame], list[Session], list[Visit] | None, dict[str, str | None]]:
+    """Tables, sessions, visits and the captures' digests; the user's files are read first, since they are soon read."""
     from ..measure import inputs
     from ..store.layout import is_store
     from .basis import digests
@@ -228,8 +255,7 @@ def compare(
     marks = inputs.read_sessions(str(sessions)) if sessions is not None else _marked(listed)
     visited = inputs.read_visits(str(visits)) if visits is not None else None
     found = _gathered(frames(listed, COMPARED, **options), COMPARED)
-    digest = digests([path for path in listed if not is_store(path)])  # a store goes on
-    return compare_tables(found, marks, visited, statistics=statistics, digest=digest, **options)
+    return found, marks, visited, digests([path for path in listed if not is_store(path)])  # a store goes on
 
 
 def compare_tables(
@@ -243,16 +269,45 @@ def compare_tables(
 ) -> dict[str, Any]:
     """The same from tables (flows not yet attributed, exchanges, capture); `digest`: of the captures by their names."""
     from ..measure import comparison
+
+    chosen = comparison.CompareOptions(**(statistics or {}))
+    return _measured(
+        found, lambda flows: comparison.compare(flows, found["exchanges"], marks, visited, found["capture"], chosen), digest, options
+    )
+
+
+def probe_tables(
+    found: Mapping[str, pl.DataFrame],
+    marks: Sequence[Session],
+    visited: Sequence[Visit],
+    *,
+    statistics: Mapping[str, Any] | None = None,
+    digest: Mapping[str, str | None] | None = None,
+    **options: Unpack[ReadOptions],
+) -> dict[str, Any]:
+    """The probe from tables, as `compare_tables`."""
+    from ..measure import probe as probing
+
+    chosen = probing.ProbeOptions(**(statistics or {}))
+    return _measured(
+        found, lambda flows: probing.probe(flows, found["exchanges"], marks, visited, found["capture"], chosen), digest, options
+    )
+
+
+def _measured(
+    found: Mapping[str, pl.DataFrame],
+    measure: Callable[[pl.DataFrame], dict[str, Any]],
+    digest: Mapping[str, str | None] | None,
+    options: ReadOptions,
+) -> dict[str, Any]:
+    """What `measure` makes of attributed flows, with what it rests on: captures, databases, versions."""
     from ..store.cells import times_as_text
     from .basis import versions
 
     attributor = open_attributor(**options)
     hidden: list[str] = []
     joins = _without_places(list(found["capture"]["source"]), attributor, hidden.append)
-    result = comparison.compare(
-        joins.join(found["flows"]), found["exchanges"], marks, visited, found["capture"],
-        comparison.CompareOptions(**(statistics or {})),
-    )  # fmt: skip
+    result = measure(joins.join(found["flows"]))
     rows = times_as_text(found["capture"]).to_dicts()
     result["capture"] = [row | {"sha256": (digest or {}).get(row["source"])} for row in rows]
     result["basis"] |= {"databases": attributor.databases, "versions": versions()}

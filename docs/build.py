@@ -64,6 +64,7 @@ def commands() -> str:
     names = [[command.name or command.callback.__name__] for command in app.registered_commands if command.callback]
     names += [[group.name or "", command.name or ""] for group in app.registered_groups if group.typer_instance
               for command in group.typer_instance.registered_commands]  # fmt: skip
+    names = [[word for word in words if word != "FILE"] for words in names]
     for words in ([], *names):
         shown = CliRunner().invoke(app, [*words, "--help"], prog_name="wiretally")
         text = "\n".join(line.rstrip() for line in shown.output.strip().splitlines())

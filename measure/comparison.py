@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 
 from ..core.errors import InputError
-from . import coupling, moments, statistics, volume
+from . import coupling, moments, spans, statistics, volume
 from .verdict import ABSENT, INCONCLUSIVE, MIN_SESSIONS, Numbers, verdict
 
 if TYPE_CHECKING:
@@ -67,11 +67,11 @@ def compare(
     chosen = options or CompareOptions()
     if chosen.per not in {None, *PERIODS}:
         raise InputError(f"--per {chosen.per}: not one of {', '.join(PERIODS)}")
-    closed = _ended(sessions, capture, exchanges)
+    closed = spans.ended(sessions, capture, exchanges)
     _check_modes(closed, chosen)
     volumes = volume.assign(flows, exchanges, closed)
     volume.check_devices(volumes, closed)
-    rows = _session_rows(volumes, closed, visits or [])
+    rows = spans.session_rows(volumes, closed, visits or [])
     per = chosen.per or _period(rows, chosen)
     if per == "visit" and not all(row["visits"] for row in rows if row["mode"] in (chosen.baseline, chosen.compared)):
         raise InputError("--per visit: a session has no visits; give --visits with a visit for each, or another --per")
@@ -96,42 +96,12 @@ def compare(
     return result
 
 
-def _ended(sessions: Sequence[Session], capture: pl.DataFrame | None, exchanges: pl.DataFrame) -> list[Session]:
-    """Sessions that are still open end with the capture."""
-    latest = exchanges["end"].dt.epoch("ns").max() if len(exchanges) else None
-    if capture is not None and len(capture) and capture["last_seen"].is_not_null().any():
-        latest = capture["last_seen"].dt.epoch("ns").max()
-    last = int(latest) if isinstance(latest, int) else max(s.start for s in sessions) + 1
-    return [s if s.end is not None else type(s)(s.session, s.device, s.mode, s.start, max(last, s.start + 1), s.notes)
-            for s in sessions]  # fmt: skip
-
-
 def _check_modes(sessions: Sequence[Session], options: CompareOptions) -> None:
     modes = {session.mode for session in sessions}
     for mode in (options.baseline, options.compared):
         if mode not in modes:
             raise InputError(f"sessions: no session in mode {mode!r}; there are {', '.join(sorted(modes))}; mark some, or name "
                              "the modes to compare")  # fmt: skip
-
-
-def _session_rows(volumes: volume.Volumes, sessions: Sequence[Session], visits: Sequence[Visit]) -> list[dict[str, Any]]:
-    """The `sessions` of the contract, in order of time."""
-    whole = volumes.exchanges.with_columns(all=pl.lit(EVERYTHING))
-    sums = volume.per_session(volumes._replace(exchanges=whole), "all").drop("all")
-    known = {row["session"]: row for row in sums.to_dicts()}
-    counts: dict[str, int] = {}
-    for visit in visits:
-        counts[visit.session] = counts.get(visit.session, 0) + 1
-    rows = []
-    for s in sessions:
-        end = s.end if s.end is not None else s.start
-        found = known.get(s.session, {})
-        rows.append({
-            "session": s.session, "device": s.device, "mode": s.mode, "start": _rfc3339(s.start), "end": _rfc3339(end),
-            "seconds": (end - s.start) / NS, "visits": counts.get(s.session, 0), "exchanges": found.get("exchanges", 0),
-            **{name: found.get(name, 0) for name in volume.SUMMED},
-        })  # fmt: skip
-    return rows
 
 
 def _period(rows: list[dict[str, Any]], options: CompareOptions) -> str:
@@ -258,7 +228,7 @@ def _timeline(volumes: volume.Volumes, sessions: Sequence[Session]) -> dict[str,
     bins = volume.timeline(volumes, width)
     return {
         "bin_seconds": width,
-        "bins": [{**row, "time": _rfc3339(row["time"])} for row in
+        "bins": [{**row, "time": spans.rfc3339(row["time"])} for row in
                  bins.with_columns(pl.col("time").dt.epoch("ns")).iter_rows(named=True)],
     }  # fmt: skip
 
@@ -309,9 +279,3 @@ def _interval(found: statistics.Interval | None, at: int) -> dict[str, float | N
 def _number(value: float) -> float | None:
     """A float that JSON can hold; null where it is not defined."""
     return float(value) if isfinite(value) else None
-
-
-def _rfc3339(ns: int) -> str:
-    """UTC with nine digits."""
-    seconds, fraction = divmod(ns, NS)
-    return f"{np.datetime64(seconds, 's')}.{fraction:09d}Z"

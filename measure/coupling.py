@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import polars as pl
 
-from . import lags, statistics
+from . import lags, spans, statistics
 from .moments import Table, site
 
 if TYPE_CHECKING:
@@ -60,14 +60,10 @@ class Setting(NamedTuple):
 
 def uploads(exchanges: pl.DataFrame, kind: str, sessions: Sequence[Session]) -> pl.DataFrame:
     """(item, session, at): uploads in order, `session` an index, `at` in ns since its start; bursts are one."""
-    places = pl.DataFrame(
-        {"session": [s.session for s in sessions], "place": range(len(sessions)), "from": [s.start for s in sessions]},
-        schema={"session": pl.String, "place": pl.Int64, "from": pl.Int64},
-    )
     return (
         exchanges.lazy().filter(pl.col("up_app_bytes") >= LEAST_BYTES)
         .select("session", item=pl.col(kind), began=pl.col("began"))
-        .join(places.lazy(), on="session").with_columns(at=pl.col("began") - pl.col("from"))
+        .join(spans.places(sessions).lazy(), on="session").with_columns(at=pl.col("began") - pl.col("from"))
         .sort("item", "place", "at")
         .filter((pl.col("at") - pl.col("at").shift(1).over("item", "place")).fill_null(MERGE_NS) >= MERGE_NS)
         .select("item", "at", session="place").collect()
@@ -106,17 +102,11 @@ def _asked(key: str, rows: pl.DataFrame, table: Table, own: frozenset[str], sess
     session, at = rows["session"].to_numpy(), rows["at"].to_numpy()
     itself = table.itself(own)
     if itself.any():
-        line = _line(sessions)
+        line = spans.line(sessions)
         last = np.searchsorted(line[table.session] + table.at, line[session] + at, side="right") - 1
         free = (last < 0) | (table.session[last] != session) | ~itself[last]
         session, at = session[free], at[free]
     return _Asked(key, session, at, np.flatnonzero(table.enough(key) & ~itself))
-
-
-def _line(sessions: Sequence[Session]) -> Array:
-    """Where each session begins when all are laid end to end, too far apart for a lag to cross."""
-    lengths = [(s.end or s.start) - s.start + 2 * lags.MAX_LAG * lags.BIN_NS for s in sessions]
-    return np.concatenate([np.zeros(1, np.int64), np.cumsum(np.array(lengths, np.int64))])
 
 
 def _measured(
@@ -124,7 +114,7 @@ def _measured(
 ) -> list[dict[str, Any]]:  # fmt: skip
     """The item of each destination, from the sessions that are `on` (bool[sessions])."""
     lengths = np.array([max(((s.end or s.start) - s.start) // lags.BIN_NS + 1, 1) for s in sessions], np.int64)
-    line = _line(sessions)
+    line = spans.line(sessions)
     alike: dict[bytes, list[int]] = {}
     for number, each in enumerate(asked):
         alike.setdefault(each.visits.tobytes(), []).append(number)
@@ -224,7 +214,7 @@ def _verdict(item: dict[str, Any], setting: Setting) -> str:
 
 def _as_often_idle(item: dict[str, Any], each: _Asked, table: Table, sessions: Sequence[Session], setting: Setting) -> bool:
     """Whether uploads in idle sessions stand at the moments of others' visits, beyond chance half as often as in those."""
-    line, offsets, moments = _line(sessions), table.at[each.visits], each.at
+    line, offsets, moments = spans.line(sessions), table.at[each.visits], each.at
     low, high = (edge * NS_PER_MS for edge in item["window_ms"])
     pairs = hits = chance = 0.0
     for place, session in enumerate(sessions):

@@ -18,6 +18,7 @@ SESSION_COLUMNS = ("session", "device", "mode", "start", "end", "notes")
 NEEDED_OF_SESSIONS = ("session", "device", "mode", "start")
 VISIT_COLUMNS = ("time", "session", "url", "pad")
 NEEDED_OF_VISITS = ("time", "session", "url")
+PLANNED = ("mode", "position", "dwell", "seed")  # what a plan of visits has besides
 # RFC 3339 §5.6; a space for the T is allowed there too
 TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d{1,9})\d*)?([Zz]|[+-]\d\d:\d\d)")
 NS_PER_S = 1_000_000_000
@@ -117,7 +118,7 @@ def _rows(path: str, columns: tuple[str, ...], needed: tuple[str, ...]) -> list[
         if missing:
             hint = "; separate columns by commas" if len(names) == 1 and any(c in text[:500] for c in ";\t") else ""
             raise InputError(f"{path}:1: no column {', '.join(missing)}; the header is {','.join(columns)}{hint}")
-        unknown = [name for name in names if name not in columns]
+        unknown = [name for name in names if name not in (*columns, *PLANNED)]
         if unknown:
             raise InputError(f"{path}:1: unknown column {unknown[0]!r}; the header is {','.join(columns)}")
         rows = []

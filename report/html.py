@@ -48,10 +48,11 @@ UNIT = re.compile(r"(?<=\d) (?=(?:[kMGT]?B|%)(?!\w))")
 
 def render(result: dict[str, Any]) -> str:
     """The page for `result`, the compare dictionary of the contract."""
-    return _environment().get_template("report.html.j2").render(page(result))
+    return environment().get_template("report.html.j2").render(page(result))
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Templates of this room, everything in them escaped."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -106,7 +107,7 @@ def page(result: dict[str, Any]) -> dict[str, Any]:
     shown = rows[:MOST_ROWS]
     present = {each["mode"] for each in result["sessions"]}
     return {
-        "result": _completed(result), "terms": terms, "per": terms.per, "verdicts": VERDICTS,
+        "result": completed(result), "terms": terms, "per": terms.per, "verdicts": VERDICTS,
         "same": [round((1 + side * terms.margin) / SCALE * 100, 1) for side in (-1, 1)],
         "modes": [(mode, terms.role(mode)) for mode in terms.ordered(present)],
         "columns": [(mode, terms.role(mode)) for mode in (terms.reference, terms.tested, terms.idle)
@@ -118,11 +119,11 @@ def page(result: dict[str, Any]) -> dict[str, Any]:
         "rows": [_row(item) for item in shown[:FIRST_ROWS]], "more": [_row(item) for item in shown[FIRST_ROWS:]],
         "left_out": len(rows) - len(shown), "owners": [_row(item) for item in findings.owners(result)][:MOST_ROWS],
         "total": {**_row(result["total"]), "name": "Total"},
-        "timeline": _timeline(result, findings.selection(result, LANES)), "period": _period(result),
+        "timeline": _timeline(result, findings.selection(result, LANES)), "period": period(result),
     }  # fmt: skip
 
 
-def _completed(result: dict[str, Any]) -> dict[str, Any]:
+def completed(result: dict[str, Any]) -> dict[str, Any]:
     """The result with null where a field may be left out, so that the template knows every name."""
     basis = NOTHING | result["basis"]
     basis["databases"] = [dict.fromkeys(DATABASE) | each for each in basis["databases"]]
@@ -130,7 +131,7 @@ def _completed(result: dict[str, Any]) -> dict[str, Any]:
     return {**result, "basis": basis, "capture": [blank | row for row in result["capture"]]}
 
 
-def _period(result: dict[str, Any]) -> tuple[str, str]:
+def period(result: dict[str, Any]) -> tuple[str, str]:
     """First and last instant of the sessions."""
     return (
         min((each["start"] for each in result["sessions"]), default=""),
@@ -192,7 +193,7 @@ def _pair(strips: list[charts.Strip], terms: Terms, name: str) -> dict[str, Mark
     if not any(strip.values and max(strip.values) for strip in strips):
         return None
     return {
-        form: _drawn(charts.volume(strips, terms.per, terms.interval, f"{name}-{form}", width))
+        form: drawing(charts.volume(strips, terms.per, terms.interval, f"{name}-{form}", width))
         for form, width in (("wide", charts.WIDE), ("narrow", charts.NARROW))
     }
 
@@ -202,10 +203,10 @@ def _multiple(result: dict[str, Any], item: Item, number: int) -> dict[str, Any]
     strips = [strip for strip in strips_of(result, "destination", item) if strip.role != "idle" or strip.mean]
     name = f"multiple-{number}"
     svg = charts.volume(strips, terms.per, terms.interval, name, charts.NARROW) if strips else ""
-    return {**_row(item), "svg": _drawn(svg)}
+    return {**_row(item), "svg": drawing(svg)}
 
 
-def _drawn(svg: str) -> Markup:
+def drawing(svg: str) -> Markup:
     """A chart of ours as markup."""
     from markupsafe import Markup
 
@@ -256,7 +257,7 @@ def _timeline(result: dict[str, Any], rows: list[Item]) -> dict[str, Any] | None
     return {
         "devices": len({span.device for span in spans}),
         **{
-            form: _drawn(charts.timeline(spans, uploads, lanes, f"timeline-{form}", width))
+            form: drawing(charts.timeline(spans, uploads, lanes, f"timeline-{form}", width))
             for form, width in (("wide", charts.WIDE), ("narrow", charts.NARROW))
         },
     }

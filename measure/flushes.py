@@ -1,0 +1,80 @@
+"""Flushes: which visits an upload may tell of.
+
+Theory: a reporter may send one message per visit, or collect visits until a timer runs out. Either way a message can
+only tell of visits since the last one. So visits and uploads alternate: some visits, then the uploads up to the next
+visit, which are one flush with the sum of their bytes. Visits after the last upload of a session may be told of later
+and are left out. A session's first visit has none before it.
+
+Rules: visits are in order of session and time. A visit without a pad, or one that is not asked about, makes the flush
+that it is in useless.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+
+class Flushes(NamedTuple):
+    """`visits`: indices of the visits in flushes, in order; `first`: where each flush begins among them; by flush:
+    `size` (visits), `session` (index), `amount` (bytes).
+    """  # noqa: D205  (a list of fields)
+
+    visits: Ints
+    first: Ints
+    size: Ints
+    session: Ints
+    amount: Floats
+
+    def sums(self, values: Floats) -> Floats:
+        """Sums over the visits of each flush; values: float64[…, all visits]."""
+        taken = values[..., self.visits]
+        return np.add.reduceat(taken, self.first, axis=-1) if len(self.first) else taken[..., :0]
+
+    def only(self, keep: Bools) -> Flushes:
+        """The flushes that are kept."""
+        inside = np.repeat(keep, self.size)
+        size = self.size[keep]
+        return Flushes(self.visits[inside], np.concatenate([[0], np.cumsum(size)[:-1]]).astype(np.int64) if len(size) else size,
+                       size, self.session[keep], self.amount[keep])  # fmt: skip
+
+
+class Sent(NamedTuple):
+    """Uploads of one destination: `at` on a line of time on which sessions lie apart, `session` (index), bytes."""
+
+    at: Ints
+    session: Ints
+    amount: Floats
+
+
+def flushes(sent: Sent, visits: Ints, session: Ints, usable: Bools) -> Flushes:
+    """The flushes of one destination; visits (on the same line of time), their session, whether they can be used."""
+    last = np.searchsorted(visits, sent.at, side="right") - 1
+    seen = last >= 0
+    seen[seen] = session[last[seen]] == sent.session[seen]
+    amounts = sent.amount
+    slot = np.bincount(last[seen], amounts[seen], len(visits)).astype(float)
+    told = slot > 0
+    following = np.full(len(visits), -1)
+    if told.any():
+        ends = np.flatnonzero(told)
+        at = np.searchsorted(ends, np.arange(len(visits)))
+        inside = at < len(ends)
+        following[inside] = ends[at[inside]]
+        following[inside & (session != session[np.maximum(following, 0)])] = -1
+    chosen = np.flatnonzero(following >= 0)
+    ends, first, size = np.unique(following[chosen], return_index=True, return_counts=True)
+    found = Flushes(chosen, first.astype(np.int64), size.astype(np.int64), session[ends], slot[ends])
+    return found.only(found.sums((~usable).astype(float)) == 0)
+
+
+def silent(session: Ints, usable: Bools) -> Flushes:
+    """The flushes of a destination that received nothing at all: one of no bytes for each visit."""
+    chosen = np.flatnonzero(usable)
+    return Flushes(chosen, np.arange(len(chosen)), np.ones(len(chosen), np.int64), session[chosen], np.zeros(len(chosen)))

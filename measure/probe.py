@@ -1,0 +1,278 @@
+"""The length probe: whether what is uploaded grows with the length of the URL that is visited.
+
+Theory: characters of high entropy are added to the URLs that are visited, as many as chance decides. Whoever uploads the
+URL uploads more for a longer one; encryption hides what is sent, not how much. Flush totals (`flushes.py`) are regressed
+on the sums of the pads of the visits since the last flush, by ranks (`slopes.py`), with the pads of the visits before
+each of these (a referrer) as an input of its own: own and lagged slopes are never folded into one. Chance is made from
+the same pads in another order within each session.
+
+| word | what it takes |
+|---|---|
+| url_dependent | q <= alpha and the slope is above 0 |
+| independent | the 1 - 2 alpha interval of the slope lies within ± least_slope (two one-sided tests) |
+| inconclusive | neither, or the control failed |
+
+The control: the visited site itself. Its request carries the URL, so it must be `url_dependent`; where it is not, visits
+and uploads do not belong together (a wrong clock, pads that never reached the URL), and nothing is called independent.
+
+Rules: q is over the destinations that are no control. Same input and seed give the same result.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import polars as pl
+
+from ..core.errors import InputError
+from . import slopes, spans, statistics, volume
+from .flushes import Sent, flushes, silent
+from .moments import host_of, site
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .flushes import Bools, Flushes
+    from .inputs import Session, Visit
+    from .slopes import Floats, Ints, Slope
+
+SCHEMA = "wiretally.probe/1"
+URL_DEPENDENT, INDEPENDENT, INCONCLUSIVE = "url_dependent", "independent", "inconclusive"
+MIN_FLUSHES = 8
+MOST_TESTED = 5000  # destinations tested, those with most uploads first
+MOST_POINTS = 500  # of a destination, for its chart
+CELLS = 50_000_000  # arrangements × visits held at one time
+
+
+@dataclass(frozen=True)
+class ProbeOptions:
+    """alpha: level of q. least_slope: bytes per character that `independent` must exclude. resamples: arrangements.
+    idle: the mode in which nothing is visited.
+    """  # noqa: D205  (a list of fields)
+
+    alpha: float = 0.05
+    least_slope: float = 0.25
+    resamples: int = 1999
+    seed: int = 1
+    idle: str = "idle"
+
+
+class _Visits(NamedTuple):
+    """Visits in order of session and time: session (index), moment on the line, pad (0 where none), padded, site, host."""
+
+    session: Ints
+    at: Ints
+    pad: Floats
+    padded: Bools
+    site: Any
+    host: Any
+
+
+def probe(
+    flows: pl.DataFrame, exchanges: pl.DataFrame, sessions: Sequence[Session], visits: Sequence[Visit],
+    capture: pl.DataFrame | None = None, options: ProbeOptions | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """The result of the contract; flows, exchanges, capture: its tables. Raises InputError where there are no pads."""
+    chosen = options or ProbeOptions()
+    closed = spans.ended(sessions, capture, exchanges)
+    volumes = volume.assign(flows, exchanges, closed)
+    volume.check_devices(volumes, closed)
+    found = _visits(closed, visits)
+    _check_pads(found)
+    modes = np.array([session.mode for session in closed])
+    items = _Items(volumes.exchanges, closed, found, chosen)
+    whole = items.measured(np.full(len(modes), fill_value=True))
+    apart = {mode: items.measured(modes == mode) for mode in dict.fromkeys(modes.tolist()) if mode != chosen.idle}
+    controls = [whole[at] for at in range(len(whole)) if items.control[at]]
+    words = [each["verdict"] for each in controls if each["p"] is not None]
+    ok = URL_DEPENDENT in words and INDEPENDENT not in words if words else None
+    destinations: list[dict[str, Any]] = []
+    for at, key in enumerate(items.keys):
+        mine = {mode: parts[at] for mode, parts in apart.items()}
+        if ok is False:
+            for each in (whole[at], *mine.values()):
+                each["verdict"] = INCONCLUSIVE if each["verdict"] == INDEPENDENT else each["verdict"]
+        points = whole[at].pop("points")
+        for each in mine.values():
+            each.pop("points")
+        destinations.append({"key": key, "name": key, **items.facts[key], **whole[at], "control": items.control[at],
+                             "modes": mine, "points": _shown(points, [session.mode for session in closed])})  # fmt: skip
+    return {
+        "schema": SCHEMA, "capture": [], "sessions": spans.session_rows(volumes, closed, visits),
+        "destinations": sorted(destinations, key=lambda each: (each["control"], -(each["slope"]["estimate"] or 0), each["key"])),
+        "control": {"keys": [key for key, is_one in zip(items.keys, items.control, strict=True) if is_one], "ok": ok},
+        "basis": {"options": asdict(chosen), "seed": chosen.seed, "warnings": _warnings(found, closed, len(visits), chosen, ok=ok),
+                  "databases": [], "versions": {}},
+    }  # fmt: skip
+
+
+def _visits(sessions: Sequence[Session], visits: Sequence[Visit]) -> _Visits:
+    """Those inside their sessions."""
+    place = {session.session: number for number, session in enumerate(sessions)}
+    line = spans.line(sessions)
+    rows = []
+    for visit in visits:
+        number = place.get(visit.session)
+        if number is not None and sessions[number].start <= visit.time < (sessions[number].end or visit.time):
+            rows.append((number, int(line[number]) + visit.time - sessions[number].start, visit.pad, host_of(visit.url)))
+    rows.sort(key=lambda row: row[:2])
+    return _Visits(
+        np.array([row[0] for row in rows], np.int64), np.array([row[1] for row in rows], np.int64),
+        np.array([row[2] or 0 for row in rows], float), np.array([row[2] is not None for row in rows], bool),
+        np.array([site(row[3]) for row in rows], object), np.array([row[3] for row in rows], object),
+    )  # fmt: skip
+
+
+def _check_pads(found: _Visits) -> None:
+    if not found.padded.any() or np.ptp(found.pad[found.padded]) == 0:
+        raise InputError("visits: no pads, or all the same: a probe needs visits whose URLs were made longer by different "
+                         "numbers of characters, in the column `pad`; `wiretally probe plan` writes such visits")  # fmt: skip
+
+
+class _Items:
+    """Destinations with their uploads, asked for slopes in some of the sessions."""
+
+    def __init__(self, exchanges: pl.DataFrame, sessions: Sequence[Session], visits: _Visits, options: ProbeOptions) -> None:
+        self._visits, self._options, self._line = visits, options, spans.line(sessions)
+        rows = (
+            exchanges.lazy().filter(pl.col("up_app_bytes") > 0).select("session", "key", "began", "up_app_bytes")
+            .join(spans.places(sessions).lazy(), on="session")
+            .select("key", "place", at=pl.col("began") - pl.col("from"), amount=pl.col("up_app_bytes").cast(pl.Float64))
+            .sort("key", "place", "at").collect()
+        )  # fmt: skip
+        parts = {str(key[0]): part for key, part in rows.partition_by("key", as_dict=True, maintain_order=True).items()}
+        self.keys = sorted(sorted(parts, key=lambda key: (-len(parts[key]), key))[:MOST_TESTED])
+        self._sent = [self._of(parts[key]) for key in self.keys]
+        sites, hosts = set(visits.site.tolist()), set(visits.host.tolist())
+        self.control = [key in hosts for key in self.keys]
+        self._own = [site(key) if site(key) in sites else None for key in self.keys]
+        self.facts = _facts(exchanges)
+        self._arranged: dict[bytes, tuple[Floats, Floats]] = {}
+
+    def _of(self, part: pl.DataFrame) -> Sent:
+        place = part["place"].to_numpy()
+        return Sent(self._line[place] + part["at"].to_numpy(), place, part["amount"].to_numpy())
+
+    def measured(self, on: Bools) -> list[dict[str, Any]]:
+        """The numbers of every destination from the sessions that are `on`."""
+        self._arranged.clear()
+        items = [self._item(number, on) for number in range(len(self.keys))]
+        for which in ("", "lagged"):
+            rows = [item["lagged"] if which else item for item in items]
+            for family in (False, True):
+                mine = [row for row, control in zip(rows, self.control, strict=True) if control == family]
+                q = statistics.false_discovery(np.array([np.nan if row["p"] is None else row["p"] for row in mine]))
+                for row, value in zip(mine, q, strict=True):
+                    row["q"] = _number(value)
+                    row["verdict"] = self._verdict(row)
+        return items
+
+    def _item(self, number: int, on: Bools) -> dict[str, Any]:
+        visits, own, key = self._visits, self._own[number], self.keys[number]
+        usable = visits.padded & on[visits.session]
+        if own is not None:
+            usable &= visits.host == key if self.control[number] else visits.site == own
+        sent = self._sent[number]
+        if on[sent.session].any() and usable.any():
+            found = flushes(sent, visits.at, visits.session, usable)
+        else:
+            found = silent(visits.session, usable)
+        first, lagged = self._slopes(found, usable)
+        return {
+            "visits": len(found.visits), "flushes": len(found.first), "uploaded": float(found.amount.sum()),
+            **_told(first), "lagged": _told(lagged), "points": (found, found.sums(visits.pad)),
+        }  # fmt: skip
+
+    def _slopes(self, found: Flushes, usable: Bools) -> tuple[Slope, Slope]:
+        if len(found.first) < MIN_FLUSHES:
+            return slopes.NOTHING, slopes.NOTHING
+        own, lagged = self._arrangements(usable)
+        inputs = [slopes.Arranged(found.sums(pads[0]), found.sums(pads[1:])) for pads in (own, lagged)]
+        _, session = np.unique(found.session, return_inverse=True)
+        return slopes.fit(found.amount, inputs[0], inputs[1], (found.size, session), self._options.alpha)
+
+    def _arrangements(self, usable: Bools) -> tuple[Floats, Floats]:
+        """Pads of all visits, and of the visit before each: as they were in row 0, then in other orders; centred."""
+        key = usable.tobytes()
+        if key not in self._arranged:
+            session, chosen = self._visits.session, np.flatnonzero(usable)
+            draws = max(min(self._options.resamples, CELLS // max(len(session), 1)), 99)
+            random = np.random.default_rng(self._options.seed)
+            order = random.random((draws, len(chosen))).argsort(axis=1)
+            order = np.take_along_axis(order, session[chosen][order].argsort(axis=1, kind="stable"), axis=1)
+            own = np.zeros((draws + 1, len(session)), np.float64)
+            own[:, chosen] = self._visits.pad[chosen]
+            own[1:, chosen] = self._visits.pad[chosen][order]
+            own = _centred(own, usable, session)
+            before = np.zeros_like(own)
+            linked = np.flatnonzero(usable[1:] & usable[:-1] & (session[1:] == session[:-1])) + 1
+            before[:, linked] = own[:, linked - 1]
+            self._arranged[key] = own, before
+        return self._arranged[key]
+
+    def _verdict(self, row: dict[str, Any]) -> str:
+        if row["q"] is None:
+            return INCONCLUSIVE
+        if row["q"] <= self._options.alpha and row["slope"]["estimate"] > 0:
+            return URL_DEPENDENT
+        low, high = row["inner"]
+        return INDEPENDENT if max(abs(low), abs(high)) < self._options.least_slope else INCONCLUSIVE
+
+
+def _centred(pads: Floats, usable: Bools, session: Ints) -> Floats:
+    """pads: float64[draws, visits], without the mean of each session's usable visits; zero elsewhere."""
+    count = np.bincount(session[usable], minlength=int(session.max(initial=0)) + 1)
+    total = np.bincount(session[usable], weights=pads[0, usable], minlength=len(count))
+    mean = total / np.maximum(count, 1)  # the same in every arrangement
+    return np.where(usable, pads - mean[session], 0.0)
+
+
+def _told(slope: Slope) -> dict[str, Any]:
+    return {
+        "slope": {"estimate": _number(slope.estimate), "ci_low": _number(slope.low), "ci_high": _number(slope.high)},
+        "inner": [_number(slope.inner_low), _number(slope.inner_high)], "p": _number(slope.p), "q": None,
+        "verdict": INCONCLUSIVE,
+    }  # fmt: skip
+
+
+def _shown(points: tuple[Flushes, Floats], modes: Sequence[str]) -> list[dict[str, Any]]:
+    """Flushes for a chart, at most MOST_POINTS of them, evenly taken."""
+    found, pads = points
+    step = -(-len(found.first) // MOST_POINTS) or 1
+    return [{"pad": int(pads[at]), "bytes": int(found.amount[at]), "visits": int(found.size[at]), "mode": modes[found.session[at]]}
+            for at in range(0, len(found.first), step)]  # fmt: skip
+
+
+def _facts(exchanges: pl.DataFrame) -> dict[str, dict[str, Any]]:
+    """Owner and category of each destination, by its largest upload."""
+    table = exchanges.sort("up_app_bytes", descending=True).group_by("key", maintain_order=True).agg(
+        pl.col("owner").drop_nulls().first(), pl.col("category").drop_nulls().first())  # fmt: skip
+    return {key: {"owner": owner, "category": category} for key, owner, category in table.iter_rows()}
+
+
+def _warnings(found: _Visits, sessions: Sequence[Session], given: int, options: ProbeOptions, *, ok: bool | None) -> list[str]:
+    """Everything that a reader must know before believing a number."""
+    told = []
+    if len(found.at) < given:
+        told.append(f"{given - len(found.at)} visits are in no session, or outside the time of theirs: check the clock")
+    if not found.padded.all():
+        told.append(f"{int((~found.padded).sum())} visits have no pad and are left out, with the uploads that may tell of them")
+    if ok is None:
+        told.append("no control: none of the visited sites was seen in the traffic with enough visits")
+    if ok is False:
+        told.append("the control failed: uploads to the visited site do not grow with its URLs, so visits and uploads do not "
+                    "belong together; nothing is called independent")  # fmt: skip
+    counts = np.bincount(found.session[found.padded], minlength=len(sessions))
+    for mode in dict.fromkeys(session.mode for session in sessions):
+        number = int(sum(count for count, session in zip(counts, sessions, strict=True) if session.mode == mode))
+        if mode != options.idle and number < 2 * MIN_FLUSHES:
+            told.append(f"only {number} visit(s) with a pad in mode {mode}: that settles little")
+    if ((counts > 0) & (counts < 3)).any():
+        told.append("some sessions have fewer than three visits with a pad: chance is made by re-ordering pads within a session, and there is little to re-order")
+    return told
+
+
+def _number(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

@@ -1,0 +1,69 @@
+"""Sessions as spans of time: closed, numbered, laid end to end, and as rows of a result."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from . import volume
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .inputs import Session, Visit
+
+NS = 1_000_000_000
+APART_NS = 60 * NS  # between sessions on the line: more than any lag that is looked at
+
+
+def ended(sessions: Sequence[Session], capture: pl.DataFrame | None, exchanges: pl.DataFrame) -> list[Session]:
+    """Sessions that are still open end with the capture."""
+    latest = exchanges["end"].dt.epoch("ns").max() if len(exchanges) else None
+    if capture is not None and len(capture) and capture["last_seen"].is_not_null().any():
+        latest = capture["last_seen"].dt.epoch("ns").max()
+    last = int(latest) if isinstance(latest, int) else max(s.start for s in sessions) + 1
+    return [s if s.end is not None else type(s)(s.session, s.device, s.mode, s.start, max(last, s.start + 1), s.notes)
+            for s in sessions]  # fmt: skip
+
+
+def places(sessions: Sequence[Session]) -> pl.DataFrame:
+    """(session, place, from): the number of each session in the list, and its start in ns since the epoch."""
+    return pl.DataFrame(
+        {"session": [s.session for s in sessions], "place": range(len(sessions)), "from": [s.start for s in sessions]},
+        schema={"session": pl.String, "place": pl.Int64, "from": pl.Int64},
+    )
+
+
+def line(sessions: Sequence[Session]) -> npt.NDArray[np.int64]:
+    """Where each session begins, in ns, when all are laid end to end, too far apart for a lag to cross."""
+    lengths = [(s.end or s.start) - s.start + APART_NS for s in sessions]
+    return np.concatenate([np.zeros(1, np.int64), np.cumsum(np.array(lengths, np.int64))])
+
+
+def session_rows(volumes: volume.Volumes, sessions: Sequence[Session], visits: Sequence[Visit]) -> list[dict[str, Any]]:
+    """The `sessions` of the contract, in order of time."""
+    whole = volumes.exchanges.with_columns(all=pl.lit("all"))
+    sums = volume.per_session(volumes._replace(exchanges=whole), "all").drop("all")
+    known = {row["session"]: row for row in sums.to_dicts()}
+    counts: dict[str, int] = {}
+    for visit in visits:
+        counts[visit.session] = counts.get(visit.session, 0) + 1
+    rows = []
+    for s in sessions:
+        end = s.end if s.end is not None else s.start
+        found = known.get(s.session, {})
+        rows.append({
+            "session": s.session, "device": s.device, "mode": s.mode, "start": rfc3339(s.start), "end": rfc3339(end),
+            "seconds": (end - s.start) / NS, "visits": counts.get(s.session, 0), "exchanges": found.get("exchanges", 0),
+            **{name: found.get(name, 0) for name in volume.SUMMED},
+        })  # fmt: skip
+    return rows
+
+
+def rfc3339(ns: int) -> str:
+    """UTC with nine digits."""
+    seconds, fraction = divmod(ns, NS)
+    return f"{np.datetime64(seconds, 's')}.{fraction:09d}Z"

@@ -1,0 +1,55 @@
+"""Flushes: which visits an upload may tell of, against a walk through the moments."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from wiretally.measure.flushes import Sent, flushes, silent
+
+APART = 10_000
+
+
+def walked(events, usable):
+    """[(visits, bytes)] of one session, event by event; events: ("visit", index) and ("upload", bytes) in order."""
+    found, visits, amount = [], [], 0
+    for kind, value in events:
+        if kind == "visit":
+            if amount:
+                found.append((visits, amount))
+                visits, amount = [], 0
+            visits.append(value)
+        elif visits:
+            amount += value
+    if amount:
+        found.append((visits, amount))
+    return [(visits, amount) for visits, amount in found if all(usable[visit] for visit in visits)]
+
+
+@given(st.lists(st.lists(st.one_of(st.just("visit"), st.integers(1, 99)), max_size=12), max_size=4), st.randoms())
+def test_flushes_are_those_of_a_walk(sessions, random):
+    visits, session, sent, expected, events = [], [], [], [], []
+    for number, each in enumerate(sessions):
+        mine = []
+        for at, what in enumerate(each):
+            if what == "visit":
+                mine.append(("visit", len(visits)))
+                visits.append(number * APART + at)
+                session.append(number)
+            else:
+                mine.append(("upload", what))
+                sent.append((number * APART + at, number, what))
+        events.append(mine)
+    usable = np.array([random.random() < 0.8 for _ in visits], bool)
+    for mine in events:
+        expected += walked(mine, usable)
+    at, of, amount = np.array(sent, np.int64).reshape(-1, 3).T
+    found = flushes(Sent(at, of, amount.astype(float)), np.array(visits, np.int64), np.array(session, np.int64), usable)
+    pieces = np.split(found.visits, found.first[1:]) if len(found.first) else []
+    assert [(piece.tolist(), total) for piece, total in zip(pieces, found.amount, strict=True)] == expected
+    ones = np.ones((2, len(visits)))
+    assert (found.sums(ones) == found.size).all()
+
+
+def test_silence_is_a_flush_of_nothing_for_each_visit():
+    found = silent(np.array([0, 0, 1]), np.array([True, False, True]))
+    assert found.visits.tolist() == [0, 2]
+    assert found.amount.tolist() == [0, 0]

@@ -1,0 +1,96 @@
+"""The probe: who hears the URL is told from who hears only that there was a visit, through the real telemetry format."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from crafting.sessions import NS
+from crafting.visiting import Phone
+from wiretally.core.errors import InputError
+from wiretally.measure.probe import ProbeOptions, probe
+
+QUICK = ProbeOptions(resamples=299)
+
+
+@pytest.fixture(scope="module")
+def leaky():
+    return probe(*Phone().tables(), options=QUICK)
+
+
+def of(result, key):
+    return next(each for each in result["destinations"] if each["key"] == key)
+
+
+def test_the_telemetry_is_url_dependent_with_the_slope_of_its_encoding(leaky):
+    told = of(leaky, "sa.vendor")
+    assert told["verdict"] == "url_dependent"
+    assert told["slope"]["estimate"] == pytest.approx(1.15, rel=0.15)
+    assert told["slope"]["ci_low"] <= 1.15 <= told["slope"]["ci_high"]
+    assert told["flushes"] < told["visits"]  # several visits in one flush
+    assert {mode: each["verdict"] for mode, each in told["modes"].items()} == dict.fromkeys(("normal", "incognito"), "url_dependent")
+
+
+def test_a_report_of_fixed_size_is_independent(leaky):
+    assert of(leaky, "counted.vendor")["verdict"] == "independent"
+    assert of(leaky, "counted.vendor")["slope"]["estimate"] == 0
+
+
+def test_a_referrer_shows_in_the_lagged_slope_only(leaky):
+    told = of(leaky, "referred.example")
+    assert told["verdict"] == "independent"
+    assert told["lagged"]["verdict"] == "url_dependent"
+    assert told["lagged"]["slope"]["estimate"] == pytest.approx(1, abs=0.02)
+
+
+def test_noise_is_not_called_dependent(leaky):
+    assert of(leaky, "cdn.example")["verdict"] != "url_dependent"
+
+
+def test_the_visited_site_is_the_control(leaky):
+    assert leaky["control"] == {"keys": ["site.example"], "ok": True}
+    assert of(leaky, "site.example")["control"]
+    json.dumps(leaky, allow_nan=False)
+
+
+def test_modes_are_told_apart():
+    told = of(probe(*Phone(url_in=("normal",)).tables(), options=QUICK), "sa.vendor")
+    assert told["modes"]["normal"]["verdict"] == "url_dependent"
+    assert told["modes"]["incognito"]["verdict"] == "independent"
+
+
+def test_pads_that_do_not_belong_to_the_visits_fail_the_control_and_nothing_is_called_independent():
+    flows, exchanges, sessions, visits = Phone().tables()
+    pads = [visit.pad for visit in visits]
+    wrong = [replace(visit, pad=pad) for visit, pad in zip(visits, pads[3:] + pads[:3], strict=True)]
+    result = probe(flows, exchanges, sessions, wrong, options=QUICK)
+    assert result["control"]["ok"] is False
+    assert "independent" not in {each["verdict"] for each in result["destinations"]}
+    assert any("control failed" in line for line in result["basis"]["warnings"])
+
+
+def test_nothing_uploaded_in_a_mode_is_independent_there():
+    phone = Phone()
+    spans = [(s.start, s.end) for s in phone.sessions if s.mode == "incognito"]
+    phone.rows = [row for row in phone.rows if row["name"] != "sa.vendor"
+                  or not any(a <= row["start"].timestamp() * NS < b for a, b in spans)]  # fmt: skip
+    told = of(probe(*phone.tables(), options=QUICK), "sa.vendor")
+    assert told["modes"]["incognito"]["verdict"] == "independent"
+    assert told["modes"]["incognito"]["uploaded"] == 0
+    assert told["modes"]["normal"]["verdict"] == "url_dependent"
+
+
+def test_visits_without_pads_are_refused_and_few_are_told():
+    flows, exchanges, sessions, visits = Phone(visits=3, modes=("normal",) * 2).tables()
+    with pytest.raises(InputError, match="no pads"):
+        probe(flows, exchanges, sessions, [replace(visit, pad=None) for visit in visits], options=QUICK)
+    with pytest.raises(InputError, match="no pads, or all the same"):
+        probe(flows, exchanges, sessions, [replace(visit, pad=5) for visit in visits], options=QUICK)
+    result = probe(flows, exchanges, sessions, visits, options=QUICK)
+    assert {each["verdict"] for each in result["destinations"]} == {"inconclusive"}
+    assert any("only 6 visit(s)" in line for line in result["basis"]["warnings"])
+    assert any("no control" in line for line in result["basis"]["warnings"])
+
+
+def test_a_seed_makes_it_repeatable():
+    tables = Phone(visits=6).tables()
+    assert probe(*tables, options=QUICK) == probe(*tables, options=QUICK)

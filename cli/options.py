@@ -63,6 +63,11 @@ FlowIdle = Annotated[
 MaxFlows = Annotated[
     int | None, typer.Option("--max-flows", min=1, metavar="N", help="Flows held at one time. Default: 262144.")
 ]
+Packets = Annotated[
+    int | None,
+    typer.Option("--packets", min=1, max=64, metavar="N",
+                 help="Tell the first N packets of each flow one by one, in first_packets; 16 is usual. Default: none."),
+]  # fmt: skip
 CountryDb = Annotated[
     str | None,
     typer.Option("--country-db", metavar="MMDB", help="Your own country database. Default: the bundled one."),

@@ -49,7 +49,8 @@ class ReadOptions(TypedDict, total=False):
     """What `read`, `compare` and the commands of the same names share.
 
     local: networks (CIDR) of the devices under observation. idle_gap: seconds of silence that end an exchange.
-    flow_idle: seconds of silence that end a flow. max_flows: flows held at one time. strict: a capture that is cut
+    flow_idle: seconds of silence that end a flow. max_flows: flows held at one time. packets: how many of
+    each flow are told one by one, none unless given. strict: a capture that is cut
     short raises. country_db, asn_db: MMDB files. place: (latitude, longitude) of the access point. progress: called
     with the stream while it is read. warn: called with each warning, one line.
     """
@@ -58,6 +59,7 @@ class ReadOptions(TypedDict, total=False):
     idle_gap: float
     flow_idle: float
     max_flows: int
+    packets: int
     strict: bool
     country_db: str
     asn_db: str
@@ -370,7 +372,7 @@ def dissect_options(tables: Collection[str], options: ReadOptions) -> DissectOpt
             ipaddress.ip_network(network, strict=False)
         except ValueError as error:
             raise InputError(f"--local {network}: not a network: write it as 192.168.1.0/24") from error
-    theirs = {"local": ("local",), "idle_gap": ("idle_gap",), "flow_idle": ("idle_tcp", "idle_other", "idle_dns"), "max_flows": ("max_flows",)}  # fmt: skip
+    theirs = {"local": ("local",), "idle_gap": ("idle_gap",), "flow_idle": ("idle_tcp", "idle_other", "idle_dns"), "max_flows": ("max_flows",), "packets": ("first_packets",)}  # fmt: skip
     for ours, names in theirs.items():
         if ours in options:
             value = options[ours]  # type: ignore[literal-required]

@@ -33,6 +33,7 @@ def read(
     idle_gap: cli.IdleGap = None,
     flow_idle: cli.FlowIdle = None,
     max_flows: cli.MaxFlows = None,
+    packets: cli.Packets = None,
     country_db: cli.CountryDb = None,
     asn_db: cli.AsnDb = None,
     place: cli.Place = None,
@@ -49,7 +50,7 @@ def read(
     from . import pipeline, progress
 
     settings: Any = cli.given(
-        local=local, idle_gap=idle_gap, flow_idle=flow_idle, max_flows=max_flows,
+        local=local, idle_gap=idle_gap, flow_idle=flow_idle, max_flows=max_flows, packets=packets,
         country_db=country_db, asn_db=asn_db, place=cli.coordinates(place) if place else None, strict=strict,
     )  # fmt: skip
     attributor = pipeline.open_attributor(**settings) if table == "flows" else None

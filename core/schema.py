@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Column(NamedTuple):
-    """`type` is one of time, u64, u32, u16, f64, bool, str, list[str], list[answer]; `unit` may be empty."""
+    """`type` is one of time, u64, u32, u16, f64, bool, str, list[str], list[answer], list[packet]; `unit` may be empty."""
 
     name: str
     type: str
@@ -35,6 +35,7 @@ class Table(NamedTuple):
 
 
 ANSWER_FIELDS = (("name", "str"), ("type", "str"), ("data", "str"), ("ttl", "u32"))
+PACKET_FIELDS = (("direction", "str"), ("ip_bytes", "u32"), ("payload_bytes", "u32"), ("gap_ms", "f64"))
 
 ENDS = (
     Column("local_ip", "str", "address of the device under observation"),
@@ -91,13 +92,18 @@ FLOWS = Table(
         Column("ja4", "str", "JA4 fingerprint of the ClientHello"),
         *COUNTERS,
         Column("app_exact", "bool", "false where a record header was lost or is not defined: app_bytes are estimates"),
-        Column("rtt_remote_ms", "f64", "SYN to SYN/ACK at the tap; QUIC: first client Initial to first answer", "ms"),
-        Column("rtt_local_ms", "f64", "SYN/ACK to ACK at the tap", "ms"),
+        Column("rtt_remote_ms", "f64", "SYN to SYN/ACK at the tap, or to the refusal; QUIC: first client Initial to first answer", "ms"),
+        Column("rtt_local_ms", "f64", "SYN/ACK to the ACK of it at the tap", "ms"),
+        Column("rtt_remote_min_ms", "f64", "smallest round trip to the remote end in the whole TCP flow: handshake, then data to their acknowledgement; repeated segments left out", "ms"),
+        Column("rtt_local_min_ms", "f64", "the same to the local end", "ms"),
+        Column("initial_rtt_ms", "f64", "latest SYN to the first acknowledgement behind it from either end, as Wireshark's tcp.analysis.initial_rtt; known also where the SYN/ACK is not in the capture", "ms"),
         Column("tls_setup_ms", "f64", "ClientHello to the client's first application record", "ms"),
         Column("up_gap_mean_ms", "f64", "mean time between packets", "ms"),
         Column("up_gap_std_ms", "f64", "standard deviation of the time between packets", "ms"),
         Column("down_gap_mean_ms", "f64", "mean time between packets", "ms"),
         Column("down_gap_std_ms", "f64", "standard deviation of the time between packets", "ms"),
+        Column("tunnel", "str", "what the packets came in, the outermost first: gre/vxlan; ipip, 6in4, 4in6, 6in6, gre, etherip, mpls, pppoe, vxlan, geneve, gtp, teredo, ayiya, l2tp, capwap; null where nothing"),
+        Column("first_packets", "list[packet]", "the first packets of both ways: direction, ip_bytes, payload_bytes, gap_ms; null unless asked for (--packets)"),
         Column("end", "str", "fin, rst, idle, active, eof; evicted where --max-flows was reached"),
         *ATTRIBUTION,
     ),
@@ -204,11 +210,10 @@ def polars_schema(table: Table) -> dict[str, pl.DataType]:
     """The table's columns as Polars types, in order."""
     import polars as pl
 
-    answer = pl.Struct([pl.Field("name", pl.String()), pl.Field("type", pl.String()), pl.Field("data", pl.String()),
-                        pl.Field("ttl", pl.UInt32())])
     types: dict[str, pl.DataType] = {
         "time": pl.Datetime("ns", "UTC"), "u64": pl.UInt64(), "u32": pl.UInt32(), "u16": pl.UInt16(),
         "f64": pl.Float64(), "bool": pl.Boolean(), "str": pl.String(), "list[str]": pl.List(pl.String()),
-        "list[answer]": pl.List(answer),
     }  # fmt: skip
+    for name, fields in (("answer", ANSWER_FIELDS), ("packet", PACKET_FIELDS)):
+        types[f"list[{name}]"] = pl.List(pl.Struct([pl.Field(field, types[kind]) for field, kind in fields]))
     return {column.name: types[column.type] for column in table.columns}

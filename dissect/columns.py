@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from ..core.schema import Table, polars_schema
+from ..core.schema import FLOWS, Table, polars_schema
 from .ip import PROTOCOL_ICMP, PROTOCOL_ICMP6, PROTOCOL_SCTP, PROTOCOL_TCP, PROTOCOL_UDP
 from .state import APP, IP, PACKETS, PAYLOAD, RETRANSMITTED, WIRE
 
@@ -107,6 +107,26 @@ def counters(counts: Array) -> dict[str, pl.Series]:
 def milliseconds(ns: Array, known: Array) -> pl.Series:
     """Nanoseconds as ms; null where not known."""
     return pl.select(pl.when(pl.Series(known)).then(pl.Series(ns / 1e6))).to_series()
+
+
+def packets(counts: Array, firsts: Array | None) -> pl.Series:
+    """Lists of the first packets of flows, of which each has `counts` in all; null where nobody asked for them."""
+    kind = polars_schema(FLOWS)["first_packets"]
+    if firsts is None:
+        return pl.Series([None], dtype=kind).new_from_index(0, len(counts))
+    told = np.minimum(counts, firsts.shape[1])
+    number = np.arange(firsts.shape[1])
+    rows = firsts[number < told[:, None]]
+    first = np.broadcast_to(number == 0, firsts.shape)[number < told[:, None]]
+    frame = pl.DataFrame({
+        "flow": np.repeat(np.arange(len(counts)), told),
+        "direction": coded(("up", "down"), rows["way"]),
+        "ip_bytes": rows["ip_bytes"],
+        "payload_bytes": rows["payload_bytes"],
+        "gap_ms": milliseconds(rows["gap_ns"], ~first),
+    })  # fmt: skip
+    packed = frame.select("flow", packet=pl.struct(pl.all().exclude("flow")))
+    return packed.group_by("flow", maintain_order=True).agg("packet")["packet"].cast(kind)
 
 
 def framed(table: Table, columns: dict[str, Any], without: frozenset[str] = frozenset()) -> pl.DataFrame:

@@ -27,15 +27,19 @@ from .state import (
     BORROWED,
     COUNTER_NAMES,
     DATAGRAMS,
+    FIRST_PACKETS,
     IDLE_DNS,
     IDLE_GAP,
     IDLE_OTHER,
     IDLE_TCP,
     INTERFACE_COUNTERS,
+    KEPT_PACKET,
     LATEST,
     LINGER,
+    MAX_FIRST_PACKETS,
     MAX_FLOWS,
     NETWORKS,
+    POOL,
     QUIC_SKIPPED,
     SEEN,
     TLS_ROWS,
@@ -65,7 +69,7 @@ class DissectOptions:
     idle_gap: a silence that ends an exchange. idle_tcp, idle_other, idle_dns: a silence that ends a flow (DNS over UDP
     asks once or twice; RFC 4787 §4.3 lets well-known ports have shorter times). linger: how long after
     its end a flow still takes stragglers. max_flows: flows in the table at one time; beyond it the longest silent ones
-    of a sample are given up, counted.
+    of a sample are given up, counted. first_packets: how many of each flow are told one by one; 0 costs nothing.
     """
 
     local: tuple[str, ...] = ()
@@ -75,6 +79,7 @@ class DissectOptions:
     idle_dns: float = 30.0
     linger: float = 10.0
     max_flows: int = MAX_FLOWS
+    first_packets: int = 0
     tables: frozenset[str] = field(default_factory=lambda: frozenset({"flows", "exchanges", "tls", "dns", "http"}))
 
 
@@ -95,7 +100,11 @@ class Dissector:
         for place, name in enumerate(PUBLIC_NAMES):
             octets = np.frombuffer(name, np.uint8)
             self._state["outer"][place] = intern.number_of(self._states, octets)
-        self._rows = Rows()
+        if not 0 <= self.options.first_packets <= MAX_FIRST_PACKETS:
+            raise InputError(f"--packets {self.options.first_packets}: 1 to {MAX_FIRST_PACKETS} of each flow can be told")
+        settings[FIRST_PACKETS] = self.options.first_packets
+        self._kept = np.zeros((POOL, settings[FIRST_PACKETS]), KEPT_PACKET) if self.options.first_packets else None
+        self._rows = Rows(self._kept)
         self._initials = HelloFromInitials()
         self._interfaces = np.zeros((4, INTERFACE_COUNTERS), np.int64)
         self._frames = Frames(self.options.tables)
@@ -167,7 +176,7 @@ class Dissector:
 
     def _taken(self, *, end: bool) -> Taken:
         self._rows.take(self._state, self.options.tables)
-        rows, self._rows = self._rows, Rows()
+        rows, self._rows = self._rows, Rows(self._kept)
         return Taken(rows, int(self._state["names"]["count"]), self._latest(), end)
 
     def tables(self, taken: Taken) -> dict[str, pl.DataFrame]:

@@ -21,8 +21,9 @@ from .dns_rows import DnsRows
 from .intern import Names as InternedNames
 from .intern import raw, texts
 from .rows import Taken
-from .state import END_NAMES, PACKETS, SERVICE_NAMES, SERVICE_QUIC, UP
+from .state import DOWN, END_NAMES, PACKETS, SERVICE_NAMES, SERVICE_QUIC, UP
 from .tls.ja4 import Shape, describe
+from .tunnel import named
 
 if TYPE_CHECKING:
     Array = npt.NDArray[Any]
@@ -59,7 +60,7 @@ class Frames:
         names = self._names = self._names.append(pl.Series(new, dtype=pl.String()))
         made = {}
         if "flows" in self._tables:
-            made["flows"] = self._flows(interned, rows.joined("flows"), rows.joined("cold"), names)
+            made["flows"] = self._flows(interned, rows.joined("flows"), rows.joined("cold"), names, rows.first_packets())
         if "exchanges" in self._tables:
             made["exchanges"] = _exchanges(rows.joined("exchanges"), names)
         if "tls" in self._tables:
@@ -90,8 +91,10 @@ class Frames:
             "best": pl.Series([version_word(s.version) if s else None for s in known], dtype=pl.String()).gather(place),
         }  # fmt: skip
 
-    def _flows(self, interned: InternedNames, flows: Array, cold: Array, names: pl.Series) -> pl.DataFrame:
-        """The flows table without attribution."""
+    def _flows(
+        self, interned: InternedNames, flows: Array, cold: Array, names: pl.Series, firsts: Array | None = None
+    ) -> pl.DataFrame:
+        """The flows table without attribution; `firsts`: KEPT_PACKET[n, m] of the same flows."""
         shapes = self._shape_series(interned, cold["shape"])
         sni, outer = cold["sni"].astype(np.int64), cold["ech"] == 2
         quic = flows["service"] == SERVICE_QUIC
@@ -103,6 +106,7 @@ class Frames:
         client_up = cold["syn_way"] == UP
         rtt_there, rtt_back = cold["rtt_remote_ns"] - 1, cold["rtt_local_ns"] - 1
         remote, local = np.where(client_up, rtt_there, rtt_back), np.where(client_up, rtt_back, rtt_there)
+        least, initial = cold["rtt_min_ns"] - 1, cold["initial_rtt_ns"] - 1
         spoken = pl.Series([version_word(v) if v else None for v in cold["tls_version"].tolist()], dtype=pl.String())
         out: dict[str, Any] = {
             "flow_id": columns.identifiers(cold["flow_id"]),
@@ -125,7 +129,12 @@ class Frames:
             "app_exact": pl.Series((cold["inexact"] == 0) & ~quic),
             "rtt_remote_ms": columns.milliseconds(remote, remote >= 0),
             "rtt_local_ms": columns.milliseconds(local, local >= 0),
+            "rtt_remote_min_ms": columns.milliseconds(least[:, UP], least[:, UP] >= 0),
+            "rtt_local_min_ms": columns.milliseconds(least[:, DOWN], least[:, DOWN] >= 0),
+            "initial_rtt_ms": columns.milliseconds(initial, initial >= 0),
             "tls_setup_ms": columns.milliseconds(cold["setup_ns"], cold["setup_done"] != 0),
+            "tunnel": _tunnels(cold["tunnel"]),
+            "first_packets": columns.packets(flows["counts"][:, :, PACKETS].sum(axis=1), firsts),
             "end": columns.coded(END_NAMES, flows["end"]),
             **_gaps(flows),
         }  # fmt: skip
@@ -151,6 +160,12 @@ class Frames:
             "packets": pl.Series(rows["packets"].astype(np.uint16)),
         }
         return columns.framed(TLS, out)
+
+
+def _tunnels(chains: Array) -> pl.Series:
+    """What the packets of each flow came in, in words."""
+    distinct, place = np.unique(chains, return_inverse=True)
+    return pl.Series([named(chain) for chain in distinct.tolist()], dtype=pl.String()).gather(place)
 
 
 def _gaps(flows: Array) -> dict[str, pl.Series]:

@@ -33,6 +33,8 @@ from .link import (
     LAYER_RADIOTAP,
     LAYER_TRANSPORT,
     LAYER_WIFI,
+    WIFI_PLAIN,
+    WIFI_SWAPPED,
     Record,
     ethernet,
     first_layer,
@@ -44,7 +46,20 @@ from .link import (
     vlan,
     wifi,
 )
-from .tunnel import gre, udp_tunnel
+from .tunnel import (
+    TUNNEL_4IN6,
+    TUNNEL_6IN4,
+    TUNNEL_6IN6,
+    TUNNEL_ETHERIP,
+    TUNNEL_GRE,
+    TUNNEL_IPIP,
+    TUNNEL_MPLS,
+    TUNNEL_NONE,
+    TUNNEL_PPPOE,
+    gre,
+    inside,
+    udp_tunnel,
+)
 
 MAX_LAYERS = 16  # headers walked before a packet is given up as malformed
 
@@ -53,14 +68,13 @@ IPV4_TOTAL_LENGTH, IPV4_ID, IPV4_FRAGMENT, IPV4_PROTOCOL, IPV4_SOURCE, IPV4_DEST
 OPTION_END, OPTION_NOTHING, LOOSE_ROUTE, STRICT_ROUTE = 0, 1, 131, 137  # RFC 791 §3.1
 IPV6_BYTES = 40  # RFC 8200 §3
 IPV6_PAYLOAD_LENGTH, IPV6_NEXT_HEADER, IPV6_SOURCE, IPV6_DESTINATION = 4, 6, 8, 24
-MAX_EXTENSION_HEADERS = 8  # RFC 8504 §5.3 lets a host limit them
+MAX_EXTENSION_HEADERS = 128  # RFC 8504 §5.3 lets a host limit them
 HOP_BY_HOP, ROUTING, FRAGMENT_HEADER, AUTHENTICATION, DESTINATION_OPTIONS = 0, 43, 44, 51, 60  # RFC 8200 §4
 AUTHENTICATION_BYTES = 12  # RFC 4302 §2, without its check value
 MOBILITY, HIP, SHIM6 = 135, 139, 140  # RFC 6275 §6.1, RFC 7401 §5.1, RFC 5533 §5.3
 PROTOCOL_ICMP, PROTOCOL_IPIP, PROTOCOL_TCP, PROTOCOL_UDP, PROTOCOL_IPV6, PROTOCOL_GRE = 1, 4, 6, 17, 41, 47
 PROTOCOL_ICMP6, PROTOCOL_ETHERIP, PROTOCOL_SCTP, PROTOCOL_MPLS = 58, 97, 132, 137
 V4_MAPPED = np.uint64(0xFFFF << 32)  # ::ffff:0:0/96, RFC 4291 §2.5.5.2
-TUNNEL_NONE, TUNNEL_IP, TUNNEL_GRE, TUNNEL_UDP = 0, 1, 2, 3
 
 
 @inline
@@ -80,19 +94,29 @@ def decode(b: Bytes, at: int, present: int, wire_end: int, linktype: int, h: Rec
 def walk(
     b: Bytes, at: int, present: int, wire_end: int, status: int, layer: int, reached: int, h: Record
 ) -> int:
-    """Goes on from `layer` at `at`; `reached` counts the IP headers behind it."""
-    padded = 0
+    """Goes on from `layer` at `at`; `reached` counts the IP headers behind it.
+
+    What a packet is inside of is noted in `h` with each IP header that could be read, so that it belongs to the flow.
+    """
+    form = WIFI_PLAIN
+    tunnel = h["tunnel"]
     for _ in range(MAX_LAYERS):
         if status != OK:
             break
         if layer == ETHERTYPE_IPV4:
             status, layer, at, wire_end, reached = ipv4(b, at, present, wire_end, h, reached)
+            if status == OK:
+                h["tunnel"] = tunnel
         elif layer == ETHERTYPE_IPV6:
             status, layer, at, wire_end, reached = ipv6(b, at, present, wire_end, h, reached)
+            if status == OK:
+                h["tunnel"] = tunnel
         elif layer == LAYER_TRANSPORT:
-            status, layer, at = inner(b, at, present, wire_end, h)
+            status, layer, at, outer = inner(b, at, present, wire_end, h)
             if layer == LAYER_NONE:
                 return OK
+            tunnel = inside(tunnel, outer)
+            form = WIFI_SWAPPED
         elif layer == LAYER_ETHERNET:
             status, layer, at = ethernet(b, at, present, h)
         elif layer in (ETHERTYPE_VLAN, ETHERTYPE_QINQ, ETHERTYPE_QINQ_OLD):
@@ -101,14 +125,16 @@ def walk(
             status, layer = by_version(b, at, present)
         elif layer in (ETHERTYPE_MPLS, ETHERTYPE_MPLS_MULTICAST):
             status, layer, at = mpls(b, at, present)
+            tunnel = inside(tunnel, TUNNEL_MPLS)
         elif layer == ETHERTYPE_PPPOE:
             status, layer, at = pppoe(b, at, present)
+            tunnel = inside(tunnel, TUNNEL_PPPOE)
         elif layer in (LAYER_PPP, ETHERTYPE_PPP):
             status, layer, at = ppp(b, at, present)
         elif layer == LAYER_RADIOTAP:
-            status, layer, at, padded = radiotap(b, at, present)
+            status, layer, at, form = radiotap(b, at, present)
         elif layer == LAYER_WIFI:
-            status, layer, at = wifi(b, at, present, padded, h)
+            status, layer, at = wifi(b, at, present, form, h)
         elif layer == ETHERTYPE_TRANSPARENT:
             layer = LAYER_ETHERNET
         else:
@@ -245,33 +271,32 @@ def _transport(ip_at: int, at: int, wire_end: int, h: Record, reached: int) -> t
     h["ip_bytes"] = wire_end - ip_at
     h["l4_at"] = at
     h["l4_end"] = wire_end
-    if reached and h["tunnel"] == TUNNEL_NONE:
-        h["tunnel"] = TUNNEL_IP
     return OK, LAYER_TRANSPORT, at, wire_end, reached + 1
 
 
 @inline
-def inner(b: Bytes, at: int, present: int, wire_end: int, h: Record) -> tuple[int, int, int]:
-    """What a transport carries that is itself a packet; LAYER_NONE where it is none, and the flow is this one."""
+def inner(b: Bytes, at: int, present: int, wire_end: int, h: Record) -> tuple[int, int, int, int]:
+    """What a transport carries that is itself a packet: `(status, layer, at, tunnel)`.
+
+    LAYER_NONE where it is none, and the flow is this one.
+    """
     protocol = h["protocol"]
     if h["fragment"] != 0 or (h["more"] != 0 and protocol != PROTOCOL_GRE):
-        return OK, LAYER_NONE, at
+        return OK, LAYER_NONE, at, TUNNEL_NONE
     if protocol in (PROTOCOL_TCP, PROTOCOL_ICMP):
-        return OK, LAYER_NONE, at
+        return OK, LAYER_NONE, at, TUNNEL_NONE
     if protocol == PROTOCOL_UDP:
-        layer, at = udp_tunnel(b, at, min(present, wire_end))
-        if layer != LAYER_NONE:
-            h["tunnel"] = TUNNEL_UDP
-        return OK, layer, at
-    if protocol in (PROTOCOL_IPIP, PROTOCOL_IPV6):
-        return OK, LAYER_IP, at
+        layer, at, tunnel = udp_tunnel(b, at, min(present, wire_end))
+        return OK, layer, at, tunnel
+    if protocol == PROTOCOL_IPIP:
+        return OK, LAYER_IP, at, TUNNEL_IPIP if h["version"] == 4 else TUNNEL_4IN6
+    if protocol == PROTOCOL_IPV6:
+        return OK, LAYER_IP, at, TUNNEL_6IN4 if h["version"] == 4 else TUNNEL_6IN6
     if protocol == PROTOCOL_GRE:
         layer, at = gre(b, at, min(present, wire_end))
-        if layer != LAYER_NONE:
-            h["tunnel"] = TUNNEL_GRE
-        return OK, layer, at
+        return OK, layer, at, TUNNEL_GRE
     if protocol == PROTOCOL_ETHERIP and present - at > 2:  # RFC 3378 §3: two bytes
-        return OK, LAYER_ETHERNET, at + 2
-    if protocol == PROTOCOL_MPLS:
-        return OK, ETHERTYPE_MPLS, at
-    return OK, LAYER_NONE, at
+        return OK, LAYER_ETHERNET, at + 2, TUNNEL_ETHERIP
+    if protocol == PROTOCOL_MPLS:  # RFC 4023: its label stack says the rest
+        return OK, ETHERTYPE_MPLS, at, TUNNEL_NONE
+    return OK, LAYER_NONE, at, TUNNEL_NONE

@@ -53,6 +53,7 @@ ETHERTYPE_PPP = 0x880B  # PPP in GRE: RFC 7637's registry, RFC 2637 §4.1
 ETHERTYPE_E_TAG = 0x893F  # IEEE 802.1BR-2012 §7.5
 ETHERTYPE_VN_TAG = 0x8926  # Cisco VN-Tag
 ETHERTYPE_I_TAG = 0x88E7  # provider backbone bridges: IEEE 802.1Q-2022 §9.7
+ETHERTYPE_FABRICPATH = 0x8903  # Cisco FabricPath
 ETHERTYPE_LEAST = 0x0600  # smaller values are an 802.3 length: IEEE 802.3-2022 §3.2.6
 
 LAYER_ETHERNET = 0x10000
@@ -74,6 +75,7 @@ SLL2_ADDRESS = 12
 E_TAG_BYTES = 8  # IEEE 802.1BR-2012 §7.5: six bytes of control, then the next type
 VN_TAG_BYTES = 6  # Cisco VN-Tag: four bytes of control, then the next type
 I_TAG_BYTES = 4  # IEEE 802.1Q-2022 §9.7: service identifier, then the customer's addresses
+FABRICPATH_BYTES = 2  # forwarding tag and hop count, then the customer's frame
 MPLS_BYTES = 4  # RFC 3032 §2.1
 PPPOE_BYTES = 6  # RFC 2516 §4
 PPI_BYTES = 8  # LINKTYPE_PPI: version, flags, length, link type
@@ -197,6 +199,8 @@ def rare_tag(b: Bytes, ethertype: int, at: int, present: int) -> tuple[int, int,
     """Tags of switches and backbones; what none of them is, is not supported."""
     if ethertype == ETHERTYPE_I_TAG:
         return OK, LAYER_ETHERNET, at + I_TAG_BYTES
+    if ethertype == ETHERTYPE_FABRICPATH:
+        return OK, LAYER_ETHERNET, at + FABRICPATH_BYTES
     size = 0
     if ethertype == ETHERTYPE_E_TAG:
         size = E_TAG_BYTES
@@ -316,17 +320,20 @@ def _loopback(b: Bytes, at: int, present: int, linktype: int) -> tuple[int, int,
 
 # IEEE 802.11-2020 §9.2.4
 WIFI_TYPE_DATA = 2
+WIFI_DATA = 0x08  # version 0 and type 2 in the first byte of frame control
 WIFI_HEADER = 24
 WIFI_TO_DS, WIFI_FROM_DS, WIFI_PROTECTED, WIFI_ORDER = 0x01, 0x02, 0x40, 0x80
 WIFI_SUBTYPE_NULL, WIFI_SUBTYPE_QOS = 0x4, 0x8
 RADIOTAP_FLAGS_DATAPAD = 0x20
+WIFI_PLAIN, WIFI_PADDED, WIFI_SWAPPED = 0, 1, 2  # as the standard has it; header padded to four; may have its
+# frame control bytes exchanged, as Cisco sends them in CAPWAP
 
 
 @inline
 def radiotap(b: Bytes, at: int, present: int) -> tuple[int, int, int, int]:
-    """Radiotap header: its own length at offset 2, and whether the frame is padded: `(status, layer, at, padded)`."""
+    """Radiotap header: its own length at offset 2, and whether the frame is padded: `(status, layer, at, form)`."""
     if present - at < 8:
-        return TRUNCATED, LAYER_NONE, at, 0
+        return TRUNCATED, LAYER_NONE, at, WIFI_PLAIN
     length = le16(b, at + 2)
     words = le32(b, at + 4)
     field = at + 8
@@ -336,18 +343,20 @@ def radiotap(b: Bytes, at: int, present: int) -> tuple[int, int, int, int]:
         field += 4
     if words & 1:  # TSFT: aligned to 8 bytes
         field = at + ((field - at + 7) // 8) * 8 + 8
-    padded = 1 if words & 2 and field < present and u8(b, field) & RADIOTAP_FLAGS_DATAPAD else 0
+    padded = words & 2 and field < present and u8(b, field) & RADIOTAP_FLAGS_DATAPAD
     if length < 8 or at + length > present:
-        return MALFORMED, LAYER_NONE, at, 0
-    return OK, LAYER_WIFI, at + length, padded
+        return MALFORMED, LAYER_NONE, at, WIFI_PLAIN
+    return OK, LAYER_WIFI, at + length, WIFI_PADDED if padded else WIFI_PLAIN
 
 
 @inline
-def wifi(b: Bytes, at: int, present: int, padded: int, h: Record) -> tuple[int, int, int]:
+def wifi(b: Bytes, at: int, present: int, form: int, h: Record) -> tuple[int, int, int]:
     """IEEE 802.11 data frame in clear; everything else (management, control, encrypted, null) carries no IP for us."""
     if present - at < 2:
         return TRUNCATED, LAYER_NONE, at
     control, flags = u8(b, at), u8(b, at + 1)
+    if form == WIFI_SWAPPED and control & 0x0F != WIFI_DATA and flags & 0x0F == WIFI_DATA:
+        control, flags = flags, control
     subtype = control >> 4
     if (control >> 2) & 3 != WIFI_TYPE_DATA or subtype & WIFI_SUBTYPE_NULL or flags & WIFI_PROTECTED:
         return UNSUPPORTED, LAYER_NONE, at
@@ -364,7 +373,7 @@ def wifi(b: Bytes, at: int, present: int, padded: int, h: Record) -> tuple[int, 
             return TRUNCATED, LAYER_NONE, at
         aggregate = u8(b, at + length) & 0x80
         length += 2 + (4 if flags & WIFI_ORDER else 0)
-    if padded:
+    if form == WIFI_PADDED:
         length = (length + 3) // 4 * 4
     if aggregate:  # A-MSDU: the first subframe's header has destination, source, length
         length += 14

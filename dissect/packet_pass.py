@@ -64,6 +64,9 @@ from .state import (
     EVICTED,
     EXCHANGE_SHEET,
     EXCHANGES,
+    FIRST_PACKETS,
+    FIRST_SHEET,
+    FIRSTS,
     FRAGMENTS,
     FRAGMENTS_LOST,
     FREE,
@@ -93,6 +96,7 @@ from .udp import service_of, udp_datagram
 
 ROOM = 1
 ALL_TAKEN = 0
+FIRSTS_OF_A_PACKET = FRAGMENTS * MAX_WAITING_FRAGMENTS + 1  # all pieces that wait for others come at the end at once
 ROWS_OF_A_PACKET = 64  # exchanges, hellos: more than a packet and a sweep can yield
 MESSAGES_OF_A_PACKET = 1024  # DNS messages or request heads in one super-packet
 ANSWERS_OF_A_PACKET = 16 * MAX_ANSWERS  # a super-packet of DNS over TCP may hold several messages
@@ -109,6 +113,7 @@ def has_all_room(state: State) -> bool:
         and cursor[HTTP_ROWS] + MESSAGES_OF_A_PACKET <= HTTP_SHEET
         and cursor[EXCHANGES] + ROWS_OF_A_PACKET <= EXCHANGE_SHEET
         and cursor[DATAGRAMS] + 1 <= DATAGRAM_SHEET
+        and cursor[FIRSTS] + FIRSTS_OF_A_PACKET <= FIRST_SHEET
         and cursor[FREE] > MAX_WAITING_FRAGMENTS
         and cursor[BORROWED] == 0
     )
@@ -177,7 +182,21 @@ def account(state: State, place: int, way: int, wire: int, now: int, h: Record) 
     tcp = h["protocol"] == PROTOCOL_TCP and h["fragment"] == 0 and h["more"] == 0 and h["cut"] == 0
     if brings_news(f, way, h) if tcp else h["data_bytes"] > 0:
         before_data(state, place, way, now)
+    number = f["counts"][0, PACKETS] + f["counts"][1, PACKETS]
+    if number < state["settings"][FIRST_PACKETS]:
+        note_packet(state, place, way, number, h, now)
     count(f, way, wire, h["ip_bytes"], now)
+
+
+@inline
+def note_packet(state: State, place: int, way: int, number: int, h: Record, now: int) -> None:
+    """One of the first packets of a flow; a piece of a datagram brings nothing before the one that makes it whole."""
+    row = state["firsts"][state["cursor"][FIRSTS]]
+    row["slot"], row["number"], row["way"] = place, number, way
+    row["gap_ns"] = now - state["flows"][place]["last_ns"]
+    row["ip_bytes"] = h["ip_bytes"]
+    row["payload_bytes"] = h["data_bytes"] if h["fragment"] == 0 and h["more"] == 0 else 0
+    state["cursor"][FIRSTS] += 1
 
 
 @inline

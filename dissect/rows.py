@@ -24,11 +24,13 @@ from .state import (
     DONE,
     EXCHANGE,
     EXCHANGES,
+    FIRSTS,
     FLOW,
     FREE,
     HIGH_WATER,
     HTTP_META,
     HTTP_ROWS,
+    KEPT_PACKET,
     TLS_META,
     TLS_ROWS,
     State,
@@ -88,9 +90,17 @@ def running(state: State) -> Running:
 class Rows:
     """Chunks of records by sheet."""
 
-    def __init__(self) -> None:
-        """Nothing taken yet."""
-        self._chunks: dict[str, list[Array]] = {name: [] for name in KINDS}
+    def __init__(self, kept: Array | None = None) -> None:
+        """Nothing taken yet; `kept`: KEPT_PACKET[POOL, n], the first n packets of each flow, if they are asked for."""
+        self._kept = kept
+        self._chunks: dict[str, list[Array]] = {name: [] for name in (*KINDS, "firsts")}
+
+    def first_packets(self) -> Array | None:
+        """KEPT_PACKET[m, n] of the flows taken, in their order; None where nobody asked."""
+        if self._kept is None:
+            return None
+        chunks = self._chunks["firsts"]
+        return np.concatenate(chunks) if chunks else np.zeros((0, self._kept.shape[1]), KEPT_PACKET)
 
     def joined(self, name: str) -> Array:
         """Everything taken from one sheet."""
@@ -99,6 +109,7 @@ class Rows:
 
     def take(self, state: State, tables: frozenset[str]) -> None:
         """Empties the sheets and the stack of ended flows; records of tables that nobody wants are let go."""
+        self._keep_firsts(state)
         self._take_dns(state, wanted="dns" in tables)
         for table, sheets, used in SHEETS:
             count = state["cursor"][used]
@@ -118,6 +129,16 @@ class Rows:
             self._chunks["messages"].append(state["messages"][:count].copy())
         state["cursor"][DNS_ROWS] = 0
 
+    def _keep_firsts(self, state: State) -> None:
+        """Puts packets into the pool, at their flow's place and number; before ended flows give their places back."""
+        count = state["cursor"][FIRSTS]
+        if count and self._kept is not None:
+            rows = state["firsts"][:count]
+            at = rows["slot"], rows["number"]
+            for name in KEPT_PACKET.names or ():
+                self._kept[name][at] = rows[name]
+        state["cursor"][FIRSTS] = 0
+
     def _take_flows(self, state: State, *, wanted: bool) -> None:
         """Ended flows; their places are free again."""
         cursor = state["cursor"]
@@ -127,6 +148,8 @@ class Rows:
         if wanted:
             self._chunks["flows"].append(state["flows"][done])
             self._chunks["cold"].append(state["cold"][done])
+            if self._kept is not None:
+                self._chunks["firsts"].append(self._kept[done])
         state["flows"][done] = np.zeros((), FLOW)
         state["cold"][done] = np.zeros((), COLD)
         state["free"][cursor[FREE] : cursor[FREE] + done.size] = done[::-1]

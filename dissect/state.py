@@ -46,10 +46,13 @@ FRAGMENT_SETS, FRAGMENT_WAYS = 64, 4  # datagrams in pieces that are put togethe
 FRAGMENTS = FRAGMENT_SETS * FRAGMENT_WAYS
 DATAGRAM_BYTES = 1 << 16  # longest IP datagram in pieces, rounded up: RFC 791 §3.1
 MAX_WAITING_FRAGMENTS = 48  # pieces that wait for the first one, which knows the ports
+FIRST_SHEET = 1 << 16
+MAX_FIRST_PACKETS = 64  # of a flow that are told one by one
 
 ALIVE, CHANGED = 1, 2  # of `alive`: in the table; with packets since it was last shown as running
 MODE_NEW, MODE_OPAQUE, MODE_TLS, MODE_LOST, MODE_DNS, MODE_HTTP = 0, 1, 2, 3, 4, 5
 EXCHANGE_NONE, EXCHANGE_UP, EXCHANGE_DOWN = 0, 1, 2
+SEEN_SYN, SEEN_ANSWER = 1, 2  # of `shaking`
 END_OPEN, END_FIN, END_RST, END_IDLE, END_ACTIVE, END_EOF, END_EVICTED = 0, 1, 2, 3, 4, 5, 6
 END_NAMES = ("", "fin", "rst", "idle", "active", "eof", "evicted")
 (SERVICE_NONE, SERVICE_TLS, SERVICE_QUIC, SERVICE_DNS, SERVICE_MDNS, SERVICE_LLMNR, SERVICE_HTTP, SERVICE_DOT,
@@ -69,6 +72,7 @@ FLOW = np.dtype(
         ("gap_squares", np.float64, (2,)),  # sum of squared gaps in ms²
         ("edge_seq", np.int64, (2,)),  # next sequence number expected in order
         ("edge", np.int64, (2,)),  # the same as an offset from the first byte of the stream
+        ("timed_ns", np.int64, (2,)), ("timed_seq", np.int64, (2,)),  # a segment in flight whose answer is awaited: when; end
         ("held", np.int32, (2,)), ("held_count", np.int32, (2,)),
         ("record_left", np.int64, (2,)), ("app_left", np.int64, (2,)),  # of the TLS record that is passing
         ("exchange_start", np.int64),
@@ -76,6 +80,7 @@ FLOW = np.dtype(
         ("mode", np.uint8, (2,)),
         ("started", np.uint8, (2,)),  # whether the first sequence number of the way is known
         ("exchange_phase", np.uint8), ("alive", np.uint8), ("end", np.uint8), ("service", np.uint8),
+        ("shaking", np.uint8),  # what has been seen of a handshake that goes on: SEEN_SYN, SEEN_ANSWER
     ],
     align=True,
 )  # fmt: skip
@@ -85,7 +90,10 @@ COLD = np.dtype(
         ("flow_id", np.uint64),
         ("snapshot", np.int64, (2, COUNTS)),  # the counters when the exchange began
         ("isn", np.int64, (2,)), ("syn_ns", np.int64), ("syn_way", np.int64), ("synack_ns", np.int64),
-        ("rtt_remote_ns", np.int64), ("rtt_local_ns", np.int64),
+        ("last_syn_ns", np.int64),  # of a repeated one; `syn_ns` is the one that was answered
+        # times that are known are kept with 1 ns added: 0 is unknown
+        ("rtt_remote_ns", np.int64), ("rtt_local_ns", np.int64), ("initial_rtt_ns", np.int64),
+        ("rtt_min_ns", np.int64, (2,)),  # smallest round trip of what went this way
         ("hello_ns", np.int64), ("setup_ns", np.int64),
         ("lowest", np.int64, (2,)),  # stream offset of the earliest byte seen: negative where picked up in mid-stream
         ("gaps", np.int64, (2, GAPS, 2)), ("gap_next", np.int64, (2,)),
@@ -97,9 +105,10 @@ COLD = np.dtype(
         ("alert_held", np.uint8, (2,)), ("first_app", np.uint8, (2,)), ("fin", np.uint8, (2,)), ("syn", np.uint8, (2,)),
         ("inexact", np.uint8), ("from_local", np.uint8), ("ech", np.uint8), ("retry", np.uint8),
         ("server_seen", np.uint8), ("setup_done", np.uint8), ("post_quantum", np.uint8),
+        ("shaken", np.uint8), ("repeated", np.uint8), ("asked_again", np.uint8),  # the handshake: over; not clean; SYN again
         ("tls_version", np.int32), ("cipher", np.int32),
         ("sni", np.int32), ("shape", np.int32), ("host", np.int32), ("dns_name", np.int32),
-        ("mac", np.uint64), ("has_mac", np.uint8), ("tunnel", np.uint8),
+        ("mac", np.uint64), ("has_mac", np.uint8), ("tunnel", np.int64),
         ("quic_version", np.int64), ("initials", np.uint8),
     ],
     align=True,
@@ -155,6 +164,11 @@ NAMED = np.dtype(
 DATAGRAM = np.dtype([("slot", np.int64), ("flow_id", np.uint64), ("at", np.int64), ("end", np.int64), ("way", np.int64),
                      ("time", np.int64), ("packets", np.int64), ("borrowed", np.int64)], align=True)  # fmt: skip
 
+FIRST = np.dtype([("slot", np.int64), ("number", np.int64), ("gap_ns", np.int64), ("ip_bytes", np.int64),
+                  ("payload_bytes", np.int64), ("way", np.int64)], align=True)  # fmt: skip
+KEPT_PACKET = np.dtype([("gap_ns", np.int64), ("ip_bytes", np.uint32), ("payload_bytes", np.uint32), ("way", np.uint8)],
+                       align=True)  # fmt: skip  # one of the pool that is made when they are asked for
+
 # counters of one interface, in the `capture` table
 (SEEN, SEEN_BYTES, CUT, MALFORMED_PACKETS, UNSUPPORTED_PACKETS, COUNTED_PACKETS, EARLIEST, LATEST) = range(8)
 INTERFACE_COUNTERS = 8
@@ -167,15 +181,16 @@ COUNTER_NAMES = ("lost_holes", "lost_bytes", "held_full", "collect_full", "colle
 
 # places in `cursor`
 (FREE, DONE, TLS_ROWS, DNS_ROWS, ANSWERS, HTTP_ROWS, EXCHANGES, DATAGRAMS, FREE_NODES, FREE_COLLECTORS, SWEEP, HIGH_WATER,
- ACTIVE, NAMED_ROWS, NOW, BORROWED) = range(16)  # fmt: skip
+ ACTIVE, NAMED_ROWS, NOW, BORROWED, FIRSTS) = range(17)  # fmt: skip
 # settings
-(IDLE_TCP, IDLE_OTHER, LINGER, LOCAL_NETWORKS, IDLE_GAP, MAX_ACTIVE, INDEX_MASK, IDLE_DNS) = range(8)
+(IDLE_TCP, IDLE_OTHER, LINGER, LOCAL_NETWORKS, IDLE_GAP, MAX_ACTIVE, INDEX_MASK, IDLE_DNS,
+ FIRST_PACKETS) = range(9)  # fmt: skip
 
 
 STATE = np.dtype(
     [
-        ("cursor", np.int64, (16,)),  # how far each stack and sheet is used
-        ("settings", np.int64, (8,)),
+        ("cursor", np.int64, (24,)),  # how far each stack and sheet is used
+        ("settings", np.int64, (16,)),
         ("seed", np.uint64, (2,)),  # keys of the hash, random
         ("counters", np.int64, (16,)),
         ("headers", HEADERS),  # of the packet in hand
@@ -208,6 +223,7 @@ STATE = np.dtype(
         ("http", HTTP_META, (HTTP_SHEET,)),
         ("requests", REQUEST, (HTTP_SHEET,)),
         ("exchanges", EXCHANGE, (EXCHANGE_SHEET,)),
+        ("firsts", FIRST, (FIRST_SHEET,)),  # the first packets of flows, where they are asked for
         ("datagrams", DATAGRAM, (DATAGRAM_SHEET,)),  # QUIC long-header packets of this batch
         ("work", np.uint8, (SCRATCH_BYTES,)),  # scratch of the parsers
         ("work_ints", np.int64, (SCRATCH_INTS,)),

@@ -1,9 +1,13 @@
-"""One TCP segment of a known flow: handshake times, sequence accounting, the end.
+"""One TCP segment of a known flow: round trips, sequence accounting, the end.
 
 Theory: the tap stands between the two ends. SYN to SYN/ACK is the round trip to the answering side, SYN/ACK to the
-next ACK the round trip to the asking side; their sum is the handshake's (RFC 9293 §3.5). Payload goes to `reassembly`.
+handshake's ACK the round trip to the asking side (RFC 9293 §3.5); SYN to the first acknowledgement behind it, whoever
+sends it, is Wireshark's initial round trip. Later one segment of each way at a time is timed to the acknowledgement that
+covers it. Payload goes to `reassembly`.
 
-Rules: the latest SYN counts (a repeated one restarts the clock), the first SYN/ACK, the first ACK behind it.
+Rules: a repeated SYN restarts the clock when it is answered; the first answer counts, and the ACK of exactly that
+answer. The smallest round trip rests only on what nothing repeated makes doubtful (Karn and Partridge 1987): segments
+that carry the newest bytes of their way, a handshake without repetition, no refusals (anybody may send those).
 """
 
 from __future__ import annotations
@@ -12,7 +16,7 @@ from ..core.jit import inline
 from ..core.wire import SEQ_MASK, Bytes, seq_after
 from .link import Record
 from .reassembly import acknowledged, segment
-from .state import END_FIN, END_RST, PAYLOAD, RETRANSMITTED, State
+from .state import END_FIN, END_RST, PAYLOAD, RETRANSMITTED, SEEN_ANSWER, SEEN_SYN, State
 from .transport import ACK, FIN, RST, SYN
 
 
@@ -49,18 +53,25 @@ def tcp_segment(state: State, b: Bytes, place: int, way: int, h: Record, now: in
     if flags & SYN:
         _synchronise(f, c, way, seq, flags, now)
         seq = (seq + 1) & SEQ_MASK
-    elif flags & RST and c["syn_ns"] != 0 and way != c["syn_way"] and c["rtt_remote_ns"] == 0:
-        c["rtt_remote_ns"] = max(now - c["syn_ns"], 0) + 1  # refused: an answer all the same
-    elif flags & ACK and c["synack_ns"] != 0 and c["rtt_local_ns"] == 0 and way == c["syn_way"]:
-        c["rtt_local_ns"] = max(now - c["synack_ns"], 0) + 1
+    elif f["shaking"]:
+        _shake(f, c, way, flags, h["ack"], now)
     length = h["data_bytes"]
-    if flags & ACK and f["held"][1 - way] >= 0:
-        acknowledged(state, place, 1 - way, h["ack"], now)
+    if flags & ACK:
+        if f["held"][1 - way] >= 0:
+            acknowledged(state, place, 1 - way, h["ack"], now)
+        if f["timed_ns"][1 - way] != 0 and seq_after(h["ack"], f["timed_seq"][1 - way]) >= 0:
+            _smallest(c, 1 - way, f["timed_ns"][1 - way], now)
+            f["timed_ns"][1 - way] = 0
     if length > 0:
         kept = max(min(length, h["present"] - h["data_at"]), 0)
         new = segment(state, b, place, way, seq, h["data_at"], kept, length, now)
         f["counts"][way, PAYLOAD] += new
         f["counts"][way, RETRANSMITTED] += length - new
+        if new < length:
+            f["timed_ns"][way] = 0
+        elif f["timed_ns"][way] == 0 and f["edge_seq"][way] == (seq + length) & SEQ_MASK:  # the newest bytes, in order
+            f["timed_ns"][way] = now
+            f["timed_seq"][way] = f["edge_seq"][way]
     elif f["started"][way] == 0:
         f["started"][way] = 1
         f["edge_seq"][way] = seq
@@ -81,11 +92,63 @@ def _synchronise(f: Record, c: Record, way: int, seq: int, flags: int, now: int)
         if f["started"][way] == 0:
             f["started"][way] = 1
             f["edge_seq"][way] = (seq + 1) & SEQ_MASK
+    if c["shaken"]:
+        return
+    seen = f["shaking"]
     if flags & ACK == 0:
-        c["syn_ns"] = now
-        c["syn_way"] = way
-        if c["rtt_local_ns"] == 0:  # repeated: its answer is still to come
-            c["synack_ns"] = 0
-    elif c["syn_ns"] != 0 and way != c["syn_way"] and c["synack_ns"] == 0:
-        c["synack_ns"] = now
+        c["repeated"] |= seen & SEEN_SYN
+        c["last_syn_ns"] = now
+        if seen & SEEN_ANSWER:
+            c["asked_again"] = 1
+        else:
+            c["syn_ns"] = now
+            c["syn_way"] = way
+        f["shaking"] |= SEEN_SYN
+        return
+    if seen & SEEN_SYN and way == c["syn_way"]:
+        return
+    if seen & SEEN_ANSWER:
+        c["repeated"] = 1
+        if c["asked_again"] == 0:
+            return
+    if seen & SEEN_SYN:
+        c["syn_ns"] = c["last_syn_ns"]
         c["rtt_remote_ns"] = max(now - c["syn_ns"], 0) + 1
+        if c["repeated"] == 0:
+            _smallest(c, 1 - way, c["syn_ns"], now)
+    else:
+        c["syn_way"] = 1 - way
+    c["asked_again"] = 0
+    c["synack_ns"] = now
+    f["shaking"] |= SEEN_ANSWER
+
+
+@inline
+def _shake(f: Record, c: Record, way: int, flags: int, ack: int, now: int) -> None:
+    """What comes behind a SYN: the ACK that ends the handshake, a refusal, or the proof that some of it was missed."""
+    if flags & ACK == 0:
+        return
+    seen = f["shaking"]
+    if seen & SEEN_SYN and c["initial_rtt_ns"] == 0:
+        c["initial_rtt_ns"] = max(now - c["last_syn_ns"], 0) + 1
+    beyond = seq_after(ack, (c["isn"][1 - way] + 1) & SEQ_MASK)
+    over = False
+    if way == c["syn_way"]:
+        if seen & SEEN_ANSWER and beyond == 0:
+            c["rtt_local_ns"] = max(now - c["synack_ns"], 0) + 1
+            if c["repeated"] == 0:
+                _smallest(c, 1 - way, c["synack_ns"], now)
+        over = seen & SEEN_ANSWER == 0 or beyond >= 0
+    elif flags & RST and seen & SEEN_ANSWER == 0 and beyond == 0:  # refused (RFC 9293 §3.10.7.1): an answer all the same
+        c["rtt_remote_ns"] = max(now - c["syn_ns"], 0) + 1
+        over = True
+    if over:
+        c["shaken"] = 1
+        f["shaking"] = 0
+
+
+@inline
+def _smallest(c: Record, way: int, since: int, now: int) -> None:
+    """A round trip of what went this way, kept if it is the smallest; a clock that ran backwards gives none."""
+    if now >= since and (c["rtt_min_ns"][way] == 0 or now - since < c["rtt_min_ns"][way] - 1):
+        c["rtt_min_ns"][way] = now - since + 1

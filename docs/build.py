@@ -26,12 +26,13 @@ TYPES = {
     "str": "text",
     "list[str]": "list of text",
     "list[answer]": "list of records",
+    "list[packet]": "list of records",
 }
 
 
 def tables() -> str:
     """One section per table of `core/schema.py`."""
-    from wiretally.core.schema import ANSWER_FIELDS, TABLES
+    from wiretally.core.schema import ANSWER_FIELDS, PACKET_FIELDS, TABLES
 
     parts = [
         "# Tables",
@@ -49,8 +50,13 @@ def tables() -> str:
         ]
         head = ["| column | type | unit | meaning |", "|---|---|---|---|"]
         parts += [f"## {table.name}", table.meaning, "\n".join(head + rows)]
-    fields = ", ".join(f"`{name}` ({TYPES[kind]})" for name, kind in ANSWER_FIELDS)
-    parts.append(f"A record of `answers` in dns: {fields}.")
+    for column, fields in (("`answers` in dns", ANSWER_FIELDS), ("`first_packets` in flows", PACKET_FIELDS)):
+        parts.append(f"A record of {column}: {', '.join(f'`{name}` ({TYPES[kind]})' for name, kind in fields)}.")
+    parts.append(
+        "In `first_packets` `gap_ms` is the time since the packet before it in the flow, whoever sent that: null for the "
+        "first, negative where the capture's clock ran backwards. `payload_bytes` counts repeated bytes too; a datagram "
+        "in fragments has them with the piece that makes it whole."
+    )
     return "\n\n".join(parts) + "\n"
 
 

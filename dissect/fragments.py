@@ -18,6 +18,10 @@ from ..core.wire import Bytes
 from .link import Record
 from .state import DATAGRAM_BYTES, FRAGMENT_SETS, FRAGMENT_WAYS, MAX_WAITING_FRAGMENTS, State
 
+READS = (
+    ("IP fragments", "RFC 791 §3.2, RFC 8200 §4.5", "put together within limits; each piece counts in its datagram's flow"),
+)  # fmt: skip
+
 UNIT = 8  # offsets count in eights: RFC 791 §3.1
 MAX_AGE = 30_000_000_000  # ns; RFC 791 §3.2 proposes 15 s, RFC 8200 §4.5 sets 60 s, Linux has 30 s
 FREE, COMING = 0, 1

@@ -16,6 +16,10 @@ from ..core.status import MALFORMED, OK
 from ..core.wire import Bytes, u8
 from .intern import Names, intern
 
+READS = (
+    ("HTTP/1 in clear", "RFC 9112 §2, RFC 9112 §3", "request heads: method, Host, target, User-Agent; CONNECT"),
+)  # fmt: skip
+
 REQUEST = np.dtype(
     [("method", np.int64), ("host", np.int64), ("target", np.int64), ("user_agent", np.int64), ("name", np.int64)],
     align=True,

@@ -61,6 +61,14 @@ from .tunnel import (
     udp_tunnel,
 )
 
+READS = (
+    ("IPv4", "RFC 791 §3.1",
+     "addresses, lengths, fragments, the last hop of an unfinished source route; length 0 of super-packets"),
+    ("IPv6", "RFC 8200 §3, RFC 8200 §4", "addresses, lengths, every extension header; length 0 of BIG TCP"),
+    ("Authentication Header", "RFC 4302 §2", "stepped over; the check value is not looked at"),
+    ("IP in IP, 6in4, EtherIP", "RFC 3378 §3", "what is inside"),
+)  # fmt: skip
+
 MAX_LAYERS = 16  # headers walked before a packet is given up as malformed
 
 IPV4_BYTES = 20  # RFC 791 §3.1

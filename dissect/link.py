@@ -38,6 +38,17 @@ from ..core.packets import (
 from ..core.status import MALFORMED, OK, TRUNCATED, UNSUPPORTED
 from ..core.wire import Bytes, be16, be32, le16, le32, u8
 
+READS = (
+    ("Ethernet, 802.1Q and 802.1ad tags", "IEEE 802.3-2022 §3.1.1, IEEE 802.1Q-2022 §9.6",
+     "addresses, type; LLC and SNAP; E-Tag, VN-Tag, I-Tag and FabricPath are stepped over"),
+    ("802.11 with radiotap, Prism or PPI", "IEEE 802.11-2020 §9.2.4",
+     "data frames in clear: addresses, the first frame of an aggregate"),
+    ("Linux cooked, BSD loopback, raw IP, NFLOG, PKTAP, Cisco HDLC", "RFC 1547 §4.3.1",
+     "protocol, the sender's address where there is one"),
+    ("PPP, PPPoE", "RFC 1661 §2, RFC 1662 §3.1, RFC 2516 §4", "session packets that carry IP or MPLS"),
+    ("MPLS", "RFC 3032 §2.1, RFC 4385 §3", "the label stack, then IP or an Ethernet pseudowire"),
+)  # fmt: skip
+
 Record = Any
 
 ETHERTYPE_IPV4 = 0x0800  # RFC 894

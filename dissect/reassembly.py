@@ -31,6 +31,10 @@ from .state import (
 )
 from .stream import deliver, lost, undecided
 
+READS = (
+    ("TCP streams", "RFC 9293 §3.4", "unique and repeated payload; content in order"),
+)  # fmt: skip
+
 
 @inline
 def segment(  # noqa: PLR0913, PLR0917  (a segment is all of that)

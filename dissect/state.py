@@ -56,8 +56,10 @@ SEEN_SYN, SEEN_ANSWER = 1, 2  # of `shaking`
 END_OPEN, END_FIN, END_RST, END_IDLE, END_ACTIVE, END_EOF, END_EVICTED = 0, 1, 2, 3, 4, 5, 6
 END_NAMES = ("", "fin", "rst", "idle", "active", "eof", "evicted")
 (SERVICE_NONE, SERVICE_TLS, SERVICE_QUIC, SERVICE_DNS, SERVICE_MDNS, SERVICE_LLMNR, SERVICE_HTTP, SERVICE_DOT,
- SERVICE_DOQ, SERVICE_NTP, SERVICE_DHCP, SERVICE_SSDP, SERVICE_GQUIC, SERVICE_DTLS) = range(14)  # fmt: skip
-SERVICE_NAMES = ("", "tls", "quic", "dns", "mdns", "llmnr", "http", "dot", "doq", "ntp", "dhcp", "ssdp", "gquic", "dtls")
+ SERVICE_DOQ, SERVICE_NTP, SERVICE_DHCP, SERVICE_SSDP, SERVICE_GQUIC, SERVICE_DTLS,
+ SERVICE_STUN) = range(15)  # fmt: skip
+SERVICE_NAMES = ("", "tls", "quic", "dns", "mdns", "llmnr", "http", "dot", "doq", "ntp", "dhcp", "ssdp", "gquic", "dtls",
+                 "stun")  # fmt: skip
 
 FLOW = np.dtype(
     [

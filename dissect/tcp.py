@@ -5,8 +5,8 @@ handshake's ACK the round trip to the asking side (RFC 9293 §3.5); SYN to the f
 sends it, is Wireshark's initial round trip. Later one segment of each way at a time is timed to the acknowledgement that
 covers it. Payload goes to `reassembly`.
 
-Rules: a repeated SYN restarts the clock when it is answered; the first answer counts, and the ACK of exactly that
-answer. The smallest round trip rests only on what nothing repeated makes doubtful (Karn and Partridge 1987): segments
+Rules: a repeated SYN restarts the clock when it is answered; the first answer counts, and the first ACK of it that
+covers no more than the capture has seen (else the real one was missed). The smallest round trip rests only on what nothing repeated makes doubtful (Karn and Partridge 1987): segments
 that carry the newest bytes of their way, a handshake without repetition, no refusals (anybody may send those).
 """
 
@@ -18,6 +18,10 @@ from .link import Record
 from .reassembly import acknowledged, segment
 from .state import END_FIN, END_RST, PAYLOAD, RETRANSMITTED, SEEN_ANSWER, SEEN_SYN, State
 from .transport import ACK, FIN, RST, SYN
+
+READS = (
+    ("TCP connections", "RFC 9293 §3.5", "handshake, round trips, refusals, the end"),
+)  # fmt: skip
 
 
 @inline
@@ -72,7 +76,7 @@ def tcp_segment(state: State, b: Bytes, place: int, way: int, h: Record, now: in
         elif f["timed_ns"][way] == 0 and f["edge_seq"][way] == (seq + length) & SEQ_MASK:  # the newest bytes, in order
             f["timed_ns"][way] = now
             f["timed_seq"][way] = f["edge_seq"][way]
-    elif f["started"][way] == 0:
+    elif f["started"][way] == 0 and flags & RST == 0:  # a reset may have any number
         f["started"][way] = 1
         f["edge_seq"][way] = seq
     if flags & FIN:
@@ -131,15 +135,16 @@ def _shake(f: Record, c: Record, way: int, flags: int, ack: int, now: int) -> No
     seen = f["shaking"]
     if seen & SEEN_SYN and c["initial_rtt_ns"] == 0:
         c["initial_rtt_ns"] = max(now - c["last_syn_ns"], 0) + 1
-    beyond = seq_after(ack, (c["isn"][1 - way] + 1) & SEQ_MASK)
+    known = seq_after(ack, c["isn"][1 - way]) >= 0
+    fits = known and seq_after(ack, f["edge_seq"][1 - way]) <= 0  # no more than what the capture has seen
     over = False
     if way == c["syn_way"]:
-        if seen & SEEN_ANSWER and beyond == 0:
+        if seen & SEEN_ANSWER and fits:
             c["rtt_local_ns"] = max(now - c["synack_ns"], 0) + 1
             if c["repeated"] == 0:
                 _smallest(c, 1 - way, c["synack_ns"], now)
-        over = seen & SEEN_ANSWER == 0 or beyond >= 0
-    elif flags & RST and seen & SEEN_ANSWER == 0 and beyond == 0:  # refused (RFC 9293 §3.10.7.1): an answer all the same
+        over = seen & SEEN_ANSWER == 0 or known
+    elif flags & RST and seen & SEEN_ANSWER == 0 and fits:  # refused (RFC 9293 §3.10.7.1): an answer all the same
         c["rtt_remote_ns"] = max(now - c["syn_ns"], 0) + 1
         over = True
     if over:

@@ -12,6 +12,12 @@ from ..core.wire import Bytes, be16, be32, u8
 from .ip import PROTOCOL_ICMP, PROTOCOL_ICMP6, PROTOCOL_SCTP, PROTOCOL_TCP, PROTOCOL_UDP
 from .link import Record
 
+READS = (
+    ("TCP, UDP, SCTP headers", "RFC 9293 §3.1, RFC 768, RFC 9260 §3",
+     "ports, payload, flags; super-packets and what the snapshot length cut count by the IP length"),
+    ("ICMP, ICMPv6", "RFC 792, RFC 4443 §4", "type, code, the identifier of an echo"),
+)  # fmt: skip
+
 PORTS_BYTES = 4  # source and destination port come first in TCP and UDP
 TCP_BYTES = 20  # RFC 9293 §3.1
 TCP_SEQ, TCP_ACK, TCP_OFFSET, TCP_FLAGS = 4, 8, 12, 13

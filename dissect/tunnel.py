@@ -23,6 +23,18 @@ from .link import (
     LAYER_WIFI,
 )
 
+READS = (
+    ("GRE", "RFC 2784 §2.1, RFC 2890, RFC 2637 §4.1",
+     "what is inside: IP, PPP, Ethernet, EoIP, WCCP, ERSPAN II and III, Aruba's 802.11"),
+    ("VXLAN, VXLAN-GPE", "RFC 7348 §5, draft-ietf-nvo3-vxlan-gpe-13 §3.1", "what is inside"),
+    ("Geneve", "RFC 8926 §3.4", "what is inside; options are stepped over"),
+    ("GTP-U", "3GPP TS 29.281 §5.1", "G-PDUs of version 1; extension headers are stepped over"),
+    ("Teredo", "RFC 4380 §5.1.1", "IPv6, behind authentication and origin"),
+    ("L2TP", "RFC 2661 §3.1", "data messages of version 2"),
+    ("CAPWAP", "RFC 5415 §4.3", "data frames, 802.3 or 802.11, whole and in clear"),
+    ("AYIYA", "draft-massar-v6ops-ayiya-02 §3", "IPv6"),
+)  # fmt: skip
+
 (TUNNEL_NONE, TUNNEL_IPIP, TUNNEL_6IN4, TUNNEL_4IN6, TUNNEL_6IN6, TUNNEL_GRE, TUNNEL_ETHERIP, TUNNEL_MPLS, TUNNEL_PPPOE,
  TUNNEL_VXLAN, TUNNEL_GENEVE, TUNNEL_GTP, TUNNEL_TEREDO, TUNNEL_AYIYA, TUNNEL_L2TP, TUNNEL_CAPWAP) = range(16)  # fmt: skip
 TUNNEL_NAMES = ("", "ipip", "6in4", "4in6", "6in6", "gre", "etherip", "mpls", "pppoe", "vxlan", "geneve", "gtp", "teredo",

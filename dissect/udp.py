@@ -25,8 +25,15 @@ from .state import (
     SERVICE_NTP,
     SERVICE_QUIC,
     SERVICE_SSDP,
+    SERVICE_STUN,
     State,
 )
+from .stun import looks_like_stun
+
+READS = (
+    ("Services over UDP", "RFC 9000 §17.2",
+     "DNS, mDNS, LLMNR, NTP, DHCP, SSDP, DoQ by port; QUIC by its long header; DNS on any port by its content"),
+)  # fmt: skip
 
 PORT_DNS, PORT_DHCP_SERVER, PORT_DHCP_CLIENT, PORT_NTP, PORT_DOQ = 53, 67, 68, 123, 853
 PORT_NETBIOS, PORT_SSDP, PORT_MDNS, PORT_LLMNR = 137, 1900, 5353, 5355
@@ -94,9 +101,12 @@ def udp_datagram(state: State, b: Bytes, place: int, way: int, borrowed: int, h:
             http_message(state, b, place, at, end, now)
     elif end - at >= QUIC_LEAST and u8(b, at) & QUIC_LONG:
         _quic_long(state, b, place, way, at, end, borrowed, now)
-    if service == SERVICE_NONE and f["service"] == SERVICE_NONE and not_netbios(f["ports"]) and looks_like_query(b, at, end):
-        f["service"] = SERVICE_DNS
-        dns_message(state, b, place, way, at, end, now)
+    if service == SERVICE_NONE and f["service"] == SERVICE_NONE:
+        if looks_like_stun(b, at, end):
+            f["service"] = SERVICE_STUN
+        elif not_netbios(f["ports"]) and looks_like_query(b, at, end):
+            f["service"] = SERVICE_DNS
+            dns_message(state, b, place, way, at, end, now)
 
 
 @inline

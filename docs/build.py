@@ -1,11 +1,12 @@
 """Writes the reference pages that the code already knows: tables and commands.
 
-`python docs/build.py` writes docs/reference/tables.md and cli.md, and the picture of the README: what `make run` prints.
+`python docs/build.py` writes docs/reference/tables.md, cli.md and protocols.md, and the picture of the README: what `make run` prints.
 With `--check` it exits 1 where a page is not what the code says.
 """
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 
 DOCS = Path(__file__).resolve().parent
 REFERENCE, PICTURE = DOCS / "reference", DOCS / "pictures" / "leaky.svg"
+DISSECT = DOCS.parent / "dissect"
 SAMPLE = DOCS.parent / "data" / "samples" / "leaky"
 COLUMNS = 140
 MADE = "<!-- Made by docs/build.py from the code: edit the code. -->"
@@ -58,6 +60,33 @@ def tables() -> str:
         "in fragments has them with the piece that makes it whole."
     )
     return "\n\n".join(parts) + "\n"
+
+
+def protocols() -> str:
+    """What each file of `dissect/` reads, by the READS that it carries: (protocol, standards, what of it)."""
+    rows = []
+    for path in sorted(DISSECT.rglob("*.py")):
+        for name, standards, what in reads(path):
+            where = path.parent if path.name == "__init__.py" else path
+            link = f"[{where.relative_to(DISSECT.parent)}](../../{where.relative_to(DISSECT.parent)})"
+            rows.append(f"| {_cell(name)} | {_cell(what)} | {standards} | {link} |")
+    parts = [
+        "# Protocols",
+        MADE,
+        "What is read of each protocol, by which standard, and where. Everything else is counted, not read: a packet that "
+        "carries no IP is `unsupported` in the `capture` table, one that contradicts itself `malformed`.",
+        "\n".join(["| protocol | what is read | standards | file |", "|---|---|---|---|", *rows]),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def reads(path: Path) -> tuple[tuple[str, str, str], ...]:
+    """The READS of a file, without running it; empty where it has none."""
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and [target.id for target in node.targets if isinstance(target, ast.Name)] == ["READS"]:
+            found: tuple[tuple[str, str, str], ...] = ast.literal_eval(node.value)
+            return found
+    return ()
 
 
 def commands() -> str:
@@ -108,7 +137,7 @@ def _cell(text: str) -> str:
 def main(arguments: list[str]) -> int:
     """Writes the pages, or compares them."""
     stale = []
-    for name, page in (("tables.md", tables()), ("cli.md", commands())):
+    for name, page in (("tables.md", tables()), ("cli.md", commands()), ("protocols.md", protocols())):
         path = REFERENCE / name
         if "--check" not in arguments:
             path.write_text(page)

@@ -73,8 +73,10 @@ def protocols() -> str:
     parts = [
         "# Protocols",
         MADE,
-        "What is read of each protocol, by which standard, and where. Everything else is counted, not read: a packet that "
-        "carries no IP is `unsupported` in the `capture` table, one that contradicts itself `malformed`.",
+        (
+            "What is read of each protocol, by which standard, and where. Everything else is counted, not read: a packet that "
+            "carries no IP is `unsupported` in the `capture` table, one that contradicts itself `malformed`."
+        ),
         "\n".join(["| protocol | what is read | standards | file |", "|---|---|---|---|", *rows]),
     ]
     return "\n\n".join(parts) + "\n"

@@ -29,7 +29,7 @@ LAYERS = {
     "6in6": (OUT6 / INNER6, "6in6"),
     "gre": (OUT / GRE() / INNER, "gre"),
     "gre with a key": (OUT / GRE(key_present=1, key=9) / INNER6, "gre"),
-    "erspan": (OUT / GRE(proto=0x88BE, seqnum_present=1, seqence_number=1) / Raw(bytes(8)) / LAN / INNER, "gre"),
+    "erspan": (OUT / GRE(proto=0x88BE, seqnum_present=1) / Raw(bytes(8)) / LAN / INNER, "gre"),
     "vxlan": (OUT / UDP(sport=40001, dport=4789) / VXLAN(flags=8, vni=7) / LAN / INNER, "vxlan"),
     "geneve": (OUT / UDP(sport=40001, dport=6081) / GENEVE(vni=7) / LAN / INNER, "geneve"),
     "gtp": (OUT / UDP(sport=2152, dport=2152) / GTP_U_Header(teid=1, gtp_type=255) / INNER, "gtp"),

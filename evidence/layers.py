@@ -26,9 +26,10 @@ READ = frozenset({
     p.LINKTYPE_IEEE802_11_RADIOTAP, p.LINKTYPE_IPV4, p.LINKTYPE_IPV6, p.LINKTYPE_LINUX_SLL2,
 })  # fmt: skip
 MAX_TUNNEL_HEADER = 64  # bytes between a transport header and the packet inside that are kept
-ADDRESSED_TUNNELS = frozenset({tunnel.PORT_TEREDO, tunnel.PORT_AYIYA})  # their headers hold addresses
+ADDRESSED_TUNNELS = frozenset({tunnel.PORT_TEREDO, tunnel.PORT_AYIYA, tunnel.PORT_CAPWAP_DATA})  # their headers hold addresses
 TUNNEL_PORTS = frozenset({
-    tunnel.PORT_VXLAN, tunnel.PORT_VXLAN_LINUX, tunnel.PORT_GENEVE, tunnel.PORT_GTP_U, *ADDRESSED_TUNNELS})  # fmt: skip
+    tunnel.PORT_VXLAN, tunnel.PORT_VXLAN_LINUX, tunnel.PORT_VXLAN_GPE, tunnel.PORT_GENEVE, tunnel.PORT_GTP_U,
+    tunnel.PORT_L2TP, *ADDRESSED_TUNNELS})  # fmt: skip
 IP_CHECKSUM_4 = 10  # RFC 791 §3.1
 TCP_CHECKSUM, UDP_CHECKSUM, ICMP_CHECKSUM = 16, 6, 2  # RFC 9293 §3.1, RFC 768, RFC 792
 ICMP_KEPT = 8  # type, code, checksum, identifier and sequence: RFC 792; what follows repeats packets and addresses
@@ -142,7 +143,7 @@ def walked(b: bytes, linktype: int, wire: int, pseudonyms: Pseudonyms) -> Blank:
             if _has_addresses(b, at, h):
                 lost = True
                 break
-            status, layer, at = ip.inner(b, at, len(b), wire_end, h)  # type: ignore[arg-type]
+            status, layer, at, _ = ip.inner(b, at, len(b), wire_end, h)  # type: ignore[arg-type]
             if layer == link.LAYER_NONE:
                 break
             if at - start > MAX_TUNNEL_HEADER:

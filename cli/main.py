@@ -14,7 +14,7 @@ import typer
 
 from .. import __version__
 from ..core.errors import WiretallyError
-from . import compare, live, probe, pseudonymise, read, session, where
+from . import bundle, compare, live, probe, pseudonymise, read, session, verify, where
 
 WELCOME = """\
 wiretally measures what a phone's browser uploads, and to whom: in incognito mode and out of it.
@@ -50,6 +50,8 @@ app.command()(where.where)
 app.command()(live.live)
 app.command()(pseudonymise.pseudonymise)
 app.add_typer(probe.app, name="probe", help="The length probe: does what is uploaded grow with the URL visited?")
+app.command()(bundle.bundle)
+app.command()(verify.verify)
 app.add_typer(session.app, name="session")
 
 

@@ -254,7 +254,7 @@ def _asked(
     from .basis import digests
 
     listed = _listed(paths)
-    marks = inputs.read_sessions(str(sessions)) if sessions is not None else _marked(listed)
+    marks = inputs.read_sessions(str(sessions)) if sessions is not None else marked(listed)
     visited = inputs.read_visits(str(visits)) if visits is not None else None
     found = _gathered(frames(listed, COMPARED, **options), COMPARED)
     return found, marks, visited, digests([path for path in listed if not is_store(path)])  # a store goes on
@@ -317,7 +317,7 @@ def _measured(
     return result
 
 
-def _marked(listed: list[str]) -> list[Session]:
+def marked(listed: list[str]) -> list[Session]:
     """The sessions that were marked in a store."""
     from ..measure.inputs import Session
     from ..store.layout import is_store

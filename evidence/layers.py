@@ -218,6 +218,8 @@ def _link_address(out: bytearray, b: bytes, linktype: int, pseudonyms: Pseudonym
 def _wifi(out: bytearray, b: bytes, start: int, end: int, pseudonyms: Pseudonyms) -> None:
     """Frame control, the addresses, and what stands between a data frame's header and its packet."""
     _copy(out, b, start, end)
+    if end - start < 2 or len(b) < end:
+        return
     for place in WIFI_ADDRESSES + ((WIFI_FOURTH,) if b[start + 1] & 3 == 3 else ()):
         if start + place + 6 <= end:
             out[start + place : start + place + 6] = pseudonyms.mac(b[start + place : start + place + 6])
@@ -259,10 +261,14 @@ def _innermost(
     size, first = (4, ip.IPV4_SOURCE) if h["version"] == 4 else (16, ip.IPV6_SOURCE)
     source = b[h["ip_at"] + first : h["ip_at"] + first + size]
     destination = b[h["ip_at"] + first + size : h["ip_at"] + first + 2 * size]
-    if transport.read_transport(b, h) != OK or h["fragment"]:  # type: ignore[arg-type]
-        return nothing
     at, protocol = h["l4_at"], h["protocol"]
-    if protocol == ip.PROTOCOL_TCP:
+    if transport.read_transport(b, h) != OK or h["fragment"]:  # type: ignore[arg-type]
+        if protocol == ip.PROTOCOL_UDP and not h["fragment"]:  # what is wrong with it stays wrong
+            _copy(out, b, at, at + transport.UDP_BYTES)
+        return nothing
+    if protocol in (ip.MOBILITY, ip.HIP, ip.SHIM6):
+        _copy(out, b, at, at + 2)
+    elif protocol == ip.PROTOCOL_TCP:
         _copy(out, b, at, at + transport.TCP_BYTES)
         out[at + 18 : at + 20] = bytes(len(out[at + 18 : at + 20]))  # urgent pointer: RFC 9293 §3.1
     elif protocol == ip.PROTOCOL_UDP:

@@ -130,6 +130,9 @@ def request_head(head: bytes, pseudonyms: Pseudonyms) -> bytes:
     out[: len(method) + 1] = method + b" "
     if target:
         out[len(method) + 1] = 0x2F
+        if method == b"CONNECT":  # its target is the host: RFC 9112 §3.2.3
+            name, colon, port = target.rpartition(b":") if b":" in target else (target, b"", b"")
+            out[len(method) + 1 : len(method) + 1 + len(target)] = pseudonyms.name(name) + colon + port
         at = len(method) + 1 + len(target)
         out[at : len(line)] = b" " + version if version.startswith(b"HTTP/") else b" " + b"x" * len(version)
     at = 0
@@ -148,6 +151,7 @@ def request_head(head: bytes, pseudonyms: Pseudonyms) -> bytes:
 def hosts(head: bytes) -> list[str]:
     """The host of a request's head, as `request_head` sees it."""
     values = [line[len(HOST) :].strip() for line in head.splitlines() if line[: len(HOST)].lower() == HOST]
+    values += head.split()[1:2] if head.startswith(b"CONNECT ") else []
     return [(value.rpartition(b":")[0] if b":" in value and not value.startswith(b"[") else value).decode("latin-1")
             for value in values if value]  # fmt: skip
 

@@ -1,20 +1,24 @@
 """The command: what it writes, what it says, what it refuses; and that compare says the same of the result."""
 
 import json
-from pathlib import Path
 
 import pytest
 import wiretally
+from crafting.tiny import tiny
 from typer.testing import CliRunner
 from wiretally.cli.main import app
 from wiretally.cli.rewriting import read_key
 from wiretally.core.errors import InputError
 
-SAMPLE = Path(wiretally.__file__).parent / "data" / "samples" / "honest"
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory):
+    return tiny(tmp_path_factory.mktemp("tiny"))
 
 
-def command(*words):
-    return CliRunner().invoke(app, ["pseudonymise", str(SAMPLE / "capture.pcapng.zst"), *words])
+@pytest.fixture
+def command(sample):
+    return lambda *words: CliRunner().invoke(app, ["pseudonymise", str(sample / "capture.pcapng.zst"), *words])
 
 
 def numbers(result):
@@ -22,19 +26,19 @@ def numbers(result):
     return [[item["modes"], item["ratio"], item["p"], item["verdict"]] for item in result["destinations"]]
 
 
-def test_compare_says_the_same_of_the_result(tmp_path):
+def test_compare_says_the_same_of_the_result(sample, command, tmp_path):
     target = tmp_path / "shared.pcapng.zst"
     shown = command("--names", "registrable", "--format", "json", "-o", str(target))
     assert shown.exit_code == 0, shown.output
     told = json.loads(shown.stdout)
-    assert told["flows_same"] == told["flows"] > 500
+    assert told["flows_same"] == told["flows"] > 100
     assert target.stat().st_mode & 0o777 == 0o600
-    assert target.stat().st_size < (SAMPLE / "capture.pcapng.zst").stat().st_size / 4
+    assert target.stat().st_size < (sample / "capture.pcapng.zst").stat().st_size / 4
     device = wiretally.read(target).flows["local_ip"].unique().to_list()
     assert len(device) == 1
     marks = tmp_path / "sessions.csv"
-    marks.write_text((SAMPLE / "sessions.csv").read_text().replace("192.168.50.23", device[0]))
-    before = wiretally.compare(SAMPLE / "capture.pcapng.zst", SAMPLE / "sessions.csv", statistics={"resamples": 199})
+    marks.write_text((sample / "sessions.csv").read_text().replace("192.168.50.23", device[0]))
+    before = wiretally.compare(sample / "capture.pcapng.zst", sample / "sessions.csv", statistics={"resamples": 199})
     after = wiretally.compare(target, marks, statistics={"resamples": 199})
     assert sorted(numbers(after), key=str) == sorted(numbers(before), key=str)
 
@@ -42,7 +46,7 @@ def test_compare_says_the_same_of_the_result(tmp_path):
 @pytest.mark.parametrize(("words", "says"), [
     (["-o", "-"], "has to be a file"), (["-o", "x", "--key", "nowhere"], "cannot be read"),
 ])  # fmt: skip
-def test_what_it_refuses(words, says):
+def test_what_it_refuses(command, words, says):
     shown = command(*words)
     assert shown.exit_code == 1 or says in str(shown.exception)
     assert says in str(shown.exception)

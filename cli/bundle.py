@@ -1,0 +1,77 @@
+"""`wiretally bundle`: captures, sessions, options and results in one file that anybody can check."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import typer
+
+from . import options as cli  # noqa: TC001  (typer reads the annotations)
+from .pseudonymise import AddressPolicy, KeyFile, NamePolicy  # noqa: TC001  (likewise)
+
+Format = Literal["text", "json"]
+
+
+def bundle(
+    files: cli.Files,
+    output: Annotated[str, typer.Option("--output", "-o", metavar="FILE", help="The bundle, a ZIP file.")],
+    sessions: Annotated[
+        str | None, typer.Option(metavar="CSV", help="As for compare; of a store the sessions marked in it.")
+    ] = None,
+    visits: Annotated[str | None, typer.Option(metavar="CSV", help="As for compare.")] = None,
+    hide: Annotated[
+        bool, typer.Option("--pseudonymise", help="Captures, sessions and visits under pseudonyms, without content.")
+    ] = False,
+    addresses: AddressPolicy = "local",
+    names: NamePolicy = "keep",
+    key: KeyFile = None,
+    alpha: Annotated[float | None, typer.Option(metavar="P", help="As for compare.")] = None,
+    seed: Annotated[int | None, typer.Option(metavar="N", help="As for compare.")] = None,
+    form: Annotated[Format, typer.Option("--format", help="What went in, on standard output.")] = "text",
+    local: cli.Local = None,
+    idle_gap: cli.IdleGap = None,
+    flow_idle: cli.FlowIdle = None,
+    max_flows: cli.MaxFlows = None,
+    country_db: cli.CountryDb = None,
+    asn_db: cli.AsnDb = None,
+    place: cli.Place = None,
+    quiet: cli.Quiet = False,
+) -> None:
+    """Packs captures, sessions, visits, options, versions, digests and results, so that `verify` can compute them anew.
+
+    The same inputs give the same bytes. Captures hold what was visited: --pseudonymise before anybody else gets them.
+
+    Example: wiretally bundle phone.pcapng --sessions sessions.csv --visits visits.csv --pseudonymise -o evidence.zip
+    """
+    import json
+    import tempfile
+    from pathlib import Path
+
+    from ..core.errors import InputError
+    from ..store.layout import is_store
+    from . import bundling, progress
+    from .rewriting import Rewriting
+
+    if sessions is None and not all(map(is_store, files)):
+        raise typer.BadParameter("--sessions: name the file that says which minutes were which mode")
+    if not hide and (key or addresses != "local" or names != "keep"):
+        raise typer.BadParameter("--addresses, --names and --key are for --pseudonymise")
+    reading: Any = cli.given(local=local, idle_gap=idle_gap, flow_idle=flow_idle, max_flows=max_flows,
+                             place=cli.coordinates(place) if place else None)  # fmt: skip
+    databases: Any = cli.given(country_db=country_db, asn_db=asn_db)
+    chosen = {name: value for name, value in (("alpha", alpha), ("seed", seed)) if value is not None}
+    statistics: Any = {bundling.COMPARE: chosen, bundling.PROBE: chosen}
+    warn = progress.warner(quiet=quiet)
+    with tempfile.TemporaryDirectory(prefix="wiretally-") as folder, progress.bar(quiet=quiet) as look:
+        if hide and any(map(is_store, files)):
+            raise InputError(f"{files[0]}: a store holds no packets to rewrite; leave --pseudonymise out, or use captures")
+        rewriting = Rewriting(files, addresses, names, key, local or [], look, bundling.hosts_of(visits)) if hide else None
+        made = bundling.gathered(files, sessions, visits, Path(folder), rewriting, reading)
+        if rewriting and made.pseudonyms:
+            for line in rewriting.warnings(made.pseudonyms):
+                warn(line)
+        about = bundling.make(made, statistics, databases, output)
+    if form == "json" and output != "-":
+        typer.echo(json.dumps(about, indent=2, ensure_ascii=False))
+    elif not quiet and output != "-":
+        typer.echo(f"{len(made.members)} files, {', '.join(about['results'])}; check with: wiretally verify {output}")

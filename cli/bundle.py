@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from . import options as cli  # noqa: TC001  (typer reads the annotations)
+from . import options as cli
 from .pseudonymise import AddressPolicy, KeyFile, NamePolicy  # noqa: TC001  (likewise)
 
 Format = Literal["text", "json"]

@@ -241,12 +241,11 @@ def make(made: Inputs, statistics: Mapping[str, Mapping[str, Any]], databases: M
         "options": {name: result["basis"]["options"] for name, result in results.items()}, "seed": basis["seed"],
         "pseudonyms": made.pseudonyms, "databases": basis["databases"], "versions": packages(), "machine": platform.machine(),
     }  # fmt: skip
-    with Output(target) as output:
-        with tempfile.TemporaryFile() as whole:  # a ZIP wants to seek
-            archive.write(whole, about, made.members)
-            whole.seek(0)
-            while data := whole.read(1 << 20):
-                output.write(data)
+    with Output(target) as output, tempfile.TemporaryFile() as whole:  # a ZIP wants to seek
+        archive.write(whole, about, made.members)
+        whole.seek(0)
+        while data := whole.read(1 << 20):
+            output.write(data)
     return about
 
 

@@ -124,7 +124,7 @@ def _unequal(theirs: Any, ours: Mapping[str, Any]) -> list[dict[str, Any]]:  # n
 
 
 def opined(paths: Sequence[str], reading: Mapping[str, Any]) -> dict[str, Any]:
-    """tshark's opinion of captures, packed ones too."""
+    """Tshark's opinion of captures, packed ones too."""
     if opinion.available() is None:
         return opinion.second_opinion([], {})
     options: Any = {name: value for name, value in reading.items() if name != "place"}
@@ -138,7 +138,8 @@ def _unpacked(path: str, stack: ExitStack) -> str:
     with Path(path).open("rb") as file:
         if file.read(4) in PLAIN:
             return path
-    copy = stack.enter_context(tempfile.NamedTemporaryFile(prefix="wiretally-", suffix=".pcap"))
+    copy = tempfile.NamedTemporaryFile(prefix="wiretally-", suffix=".pcap")  # noqa: SIM115  (the stack closes it)
+    stack.enter_context(copy)
     source = Source(path)
     stack.callback(source.close)
     buffer = bytearray(1 << 20)

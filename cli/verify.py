@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from . import options as cli  # noqa: TC001  (typer reads the annotations)
+from . import options as cli
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -18,14 +18,14 @@ import shutil
 import stat
 import zipfile
 import zlib
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, Self
 
 from ..core.errors import InputError
 from ..store.cells import escaped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
 SCHEMA = "wiretally.bundle/1"
 MANIFEST = "bundle.json"
@@ -102,7 +102,7 @@ class Bundle:
             self._archive = zipfile.ZipFile(path)
         except FileNotFoundError:
             raise InputError(f"{self.shown}: no such file; check the path") from None
-        except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError, UnicodeError) as error:
+        except (OSError, zipfile.BadZipFile, ValueError, RuntimeError) as error:
             raise InputError(f"{self.shown}: is no bundle: {escaped(str(error))}; get it again") from None
         try:
             self._members = self._listed()
@@ -113,7 +113,7 @@ class Bundle:
             self._archive.close()
             raise
 
-    def __enter__(self) -> Bundle:
+    def __enter__(self) -> Self:
         """Open already."""
         return self
 
@@ -219,7 +219,7 @@ class Bundle:
                         data += more
                     left -= len(data)
                     yield data
-        except (zlib.error, EOFError, zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError):
+        except (zlib.error, EOFError, zipfile.BadZipFile, OSError, RuntimeError):
             return
 
 

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from wiretally.cli.main import app
 from wiretally.store.database import Store
 
+
 def run(*words):
     return CliRunner().invoke(app, [str(word) for word in words])
 

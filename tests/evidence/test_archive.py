@@ -83,19 +83,16 @@ def remade(bundle, change):
 def renamed(name):
     def change(found):
         for info, data in found:
-            if info.filename == "sessions.csv":
-                info = zipfile.ZipInfo(name)
-            yield info, data
+            yield (zipfile.ZipInfo(name) if info.filename == "sessions.csv" else info), data
 
     return change
 
 
 def linked(found):
     for info, data in found:
-        if info.filename == "sessions.csv":
-            info.external_attr = (stat.S_IFLNK | 0o777) << 16
-            data = b"/etc/passwd"
-        yield info, data
+        mine = info.filename == "sessions.csv"
+        info.external_attr = ((stat.S_IFLNK if mine else stat.S_IFREG) | 0o777) << 16
+        yield info, b"/etc/passwd" if mine else data
 
 
 def more(found):
@@ -106,11 +103,12 @@ def more(found):
 def manifest_of(edit):
     def change(found):
         for info, data in found:
-            if info.filename == archive.MANIFEST:
-                document = json.loads(data)
-                edit(document)
-                data = json.dumps(document).encode()
-            yield info, data
+            if info.filename != archive.MANIFEST:
+                yield info, data
+                continue
+            document = json.loads(data)
+            edit(document)
+            yield info, json.dumps(document)
 
     return change
 

@@ -34,7 +34,7 @@ def test_rounding_is_counted_and_nothing_more_is_forgiven():
     found = differences({"a": 0.1 + 0.2, "b": 5, "c": 1.0, "d": True}, {"a": 0.3, "b": 6, "c": 1.0000001, "d": 1})
     assert found.rounded == 1
     assert found.values == 4
-    assert found.differences == [Difference("/b", 5, 6), Difference("/c", 1.0, 1.0000001), Difference("/d", True, 1)]
+    assert found.differences == [Difference("/b", 5, 6), Difference("/c", 1.0, 1.0000001), Difference("/d", theirs=True, ours=1)]
 
 
 def test_what_is_missing_and_what_is_left_out():

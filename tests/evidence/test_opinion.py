@@ -18,6 +18,7 @@ def tables(sample):
     return {"flows": found.flows, "tls": found.tls, "dns": found.dns}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(opinion.available() is None, reason=f"this machine lacks {opinion.missing()}")
 def test_two_programs_agree_and_a_wrong_byte_is_found(sample, tables):
     said = opinion.second_opinion([str(sample)], tables)

@@ -157,7 +157,7 @@ finally:
 def test_what_the_packages_import_is_a_declared_dependency():
     """Imports inside functions too: a machine with nothing else installed meets them later than any start-up test."""
     modules = {"dateutil": "python-dateutil"}
-    of_extras = {"fsspec": "remote", "h2": "lab", "aioquic": "lab", "scapy": "sniff"}
+    of_extras = {"fsspec": "remote", "h2": "lab", "aioquic": "lab", "scapy": "sniff", "pyshark": "verify"}
     declared = {re.split(r"[\s<>=\[]", item)[0].lower() for item in PROJECT["project"]["dependencies"]}
     test_only = {re.split(r"[\s<>=\[]", item)[0].lower() for item in PROJECT["project"]["optional-dependencies"]["dev"]}
     missing = {}

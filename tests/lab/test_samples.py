@@ -47,7 +47,7 @@ def test_sessions_lie_inside_the_capture_and_apart(arm):
     assert list(sessions[0]) == ["session", "device", "mode", "start", "end", "notes"]
     marks = [arithmetic.nanoseconds(row[edge]) for row in sessions for edge in ("start", "end")]
     assert marks == sorted(set(marks))
-    assert min(times) * 1e9 < marks[0]
+    assert min(times) * 1e9 < marks[1]  # in the first session at the latest: an agent that speaks QUIC starts slowly
     assert marks[-1] < max(times) * 1e9
 
 

@@ -18,7 +18,7 @@ SECOND := .venv-3.13
 INSTALL := -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 LEAKY := data/samples/leaky
 
-.PHONY: help run test lint types imports unit kernels second tools conformance bench docs constraints check-wheels clean
+.PHONY: help run test lint types imports unit kernels second tools conformance agree bench docs constraints check-wheels clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -80,6 +80,9 @@ second:
 
 conformance: $(VENV)/.dev  ## against Wireshark's view of a corpus of captures
 	@.ci/conformance $(BIN)/python "$(CORPUS)"
+
+agree: $(VENV)/.dev  ## kernels compiled, uncompiled and in any batches tell the same of a folder of captures: FOLDER=…
+	@$(BIN)/python -m wiretally.bench.agree "$(FOLDER)"
 
 bench: $(VENV)/.dev  ## what this machine can take, and what its peers do
 	@$(BIN)/python -m wiretally.bench

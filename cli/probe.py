@@ -97,3 +97,42 @@ def _rendered(result: dict[str, Any], form: str, *, width: int | None) -> str:
     with io.StringIO() as page:
         Console(file=page, force_terminal=width is None, width=width).print(Probe(result))
         return page.getvalue()
+
+
+@app.command("plan")
+def plan(
+    urls: Annotated[list[str], typer.Argument(metavar="URL…", help="Pages to visit; best your own, which embed nothing.")],
+    mode: Annotated[list[str] | None, typer.Option("--mode", metavar="WORD", help="Repeatable. Default: normal and incognito.")] = None,
+    form: Annotated[
+        Literal["csv", "html", "webdriver", "adb"],
+        typer.Option("--format", help="A table, a page of links for a phone, or a script that visits and notes the times."),
+    ] = "csv",
+    output: cli.Output = "-",
+    slope: Annotated[float, typer.Option(metavar="BYTES", help="Bytes per added character that are to be found.")] = 0.5,
+    noise: Annotated[float, typer.Option(metavar="BYTES", help="How much an upload varies for other reasons (standard deviation).")] = 200.0,
+    power: Annotated[float, typer.Option(metavar="SHARE", help="Chance to find that slope.")] = 0.9,
+    alpha: Annotated[float, typer.Option(metavar="P", help="Share of false findings allowed.")] = 0.05,
+    longest: Annotated[int, typer.Option(metavar="N", min=1, max=8000, help="Most characters added to a URL.")] = 1000,
+    per_session: Annotated[int, typer.Option(metavar="N", help="Visits in a session.")] = 12,
+    per_flush: Annotated[int, typer.Option(metavar="N", min=1, help="Visits that a late reporter may send together.")] = 3,
+    dwell: Annotated[tuple[float, float], typer.Option(metavar="LEAST MOST", help="Seconds on a page, drawn between these.")] = (12.0, 30.0),
+    seed: Annotated[int, typer.Option(metavar="N", help="Same seed, same plan.")] = 1,
+) -> None:
+    """A randomised plan of visits for the length probe: pages, added characters, modes in mixed order.
+
+    Example: wiretally probe plan https://pages.example/ --format html -o plan.html
+    """
+    from ..measure.visit_plan import PlanOptions
+    from ..measure.visit_plan import plan as planned
+    from ..report import plan_files
+    from ..store.output import Output
+
+    options = PlanOptions(slope, noise, power, alpha, longest, per_session, per_flush, dwell, seed)
+    visits = planned(urls, mode or ["normal", "incognito"], options)
+    page = {"csv": plan_files.as_csv, "html": plan_files.as_html}.get(form)
+    text = page(visits, seed) if page else plan_files.as_script(visits, seed, form)
+    with Output(output) as target:
+        target.write(text.encode())
+    minutes = (sum(each.dwell for each in visits) + 45 * len({each.session for each in visits})) / 60
+    typer.echo(f"wiretally: {len(visits)} visits in {len({each.session for each in visits})} sessions, about {minutes:.0f} minutes, find a slope of "
+               f"{slope:g} bytes per character with power {power:g} at alpha {alpha:g} if uploads otherwise vary by {noise:g} bytes; seed {seed}", err=True)  # fmt: skip

@@ -28,10 +28,12 @@ def spoken(ms: float) -> str:
     return f"{ms / 1000:.0f} s" if ms >= 9_950 else f"{ms / 1000:.1f} s"
 
 
-def coupled(item: Item) -> list[Item]:
-    """The item with its coupling, where that says more than nothing."""
-    found = item.get("coupling")
-    return [item] if found and found["verdict"] == "locked" else []
+def worth_telling(items: list[Item], most: int) -> list[Item]:
+    """Destinations whose coupling a reader should see: telemetry in whatever verdict, then what is locked."""
+    tested = [item for item in items if item.get("coupling") and item["coupling"]["uploads"]]
+    telemetry = [item for item in tested if (item["category"] or "").startswith("telemetry")]
+    locked = [item for item in tested if item not in telemetry and item["coupling"]["verdict"] == "locked"]
+    return [*telemetry, *locked][:most]
 
 
 def coupling(item: Item) -> str:

@@ -15,7 +15,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from ..core.schema import CAPTURE
-from . import charts, findings
+from . import charts, experiment_charts, experiments, findings
 from .places import country, flag
 from .words import (
     VERDICTS,
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
     from markupsafe import Markup
 
+COUPLED = 6  # destinations whose coupling is shown
 MULTIPLES, LANES = 6, 8  # destinations with a chart of their own, and with a lane on the line of time
 FIRST_ROWS, MOST_ROWS = 15, 300  # destinations shown at once, and at all
 MOST_PLACES = 3
@@ -107,7 +108,7 @@ def page(result: dict[str, Any]) -> dict[str, Any]:
     shown = rows[:MOST_ROWS]
     present = {each["mode"] for each in result["sessions"]}
     return {
-        "result": completed(result), "terms": terms, "per": terms.per, "verdicts": VERDICTS,
+        "result": completed(result), "symbols": experiments.SYMBOLS, "terms": terms, "per": terms.per, "verdicts": VERDICTS,
         "same": [round((1 + side * terms.margin) / SCALE * 100, 1) for side in (-1, 1)],
         "modes": [(mode, terms.role(mode)) for mode in terms.ordered(present)],
         "columns": [(mode, terms.role(mode)) for mode in (terms.reference, terms.tested, terms.idle)
@@ -119,6 +120,7 @@ def page(result: dict[str, Any]) -> dict[str, Any]:
         "rows": [_row(item) for item in shown[:FIRST_ROWS]], "more": [_row(item) for item in shown[FIRST_ROWS:]],
         "left_out": len(rows) - len(shown), "owners": [_row(item) for item in findings.owners(result)][:MOST_ROWS],
         "total": {**_row(result["total"]), "name": "Total"},
+        "coupled": _coupled(result), "coupling_source": (result["basis"].get("visits") or {}).get("source"),
         "timeline": _timeline(result, findings.selection(result, LANES)), "period": period(result),
     }  # fmt: skip
 
@@ -236,6 +238,17 @@ def _scale(item: Item) -> dict[str, Any] | None:
     high = ends["ci_high"] if ends["ci_high"] is not None else SCALE * 2 if ends["ci_low"] is not None else low
     at, left, right = (round(min(max(value / SCALE, 0.0), 1.0) * 100, 1) for value in (ends["estimate"], low, high))
     return {"at": at, "left": left, "width": round(right - left, 1), "beyond": max(high, ends["estimate"]) > SCALE}
+
+
+def _coupled(result: dict[str, Any]) -> list[dict[str, Any]]:
+    """Coupling in sentences and charts: of the headline's owner's destinations, then of all others that are locked."""
+    shown = experiments.worth_telling(findings.rows(result), COUPLED)
+    return [
+        {"name": called(item), "sentence": experiments.coupling(item), "word": item["coupling"]["verdict"],
+         **{form: drawing(svg) for form, svg in (
+             experiment_charts.pair(experiment_charts.around, item, name=f"around-{at}") if item["coupling"]["uploads"] else {}).items()}}
+        for at, item in enumerate(shown, 1)
+    ]  # fmt: skip
 
 
 def _timeline(result: dict[str, Any], rows: list[Item]) -> dict[str, Any] | None:

@@ -18,7 +18,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from . import findings
+from . import experiments, findings
 from .places import country
 from .words import (
     NONE,
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
 WIDE, ROOMY = 122, 136  # columns from which a row fits on one line, and the idle rate beside it
 MOST_ROWS = 20
+MOST_COUPLED = 6
 TONES = {"uploads": "bold red", "less": "yellow", "none": "green", "unknown": "dim"}
 GAP = 2  # columns between columns: the box draws one of them
 LEAST_NAME, OWNER_WIDTH, PLACE_WIDTH, NEEDED_WIDTH = 20, 22, 16, 32
@@ -70,7 +71,16 @@ class Comparison:
                 yield Text(f"… {left}: --format html or --format json has all of them\n", style="dim")
         owners = findings.owners(self.result)
         yield self._table("Owners and total", [*owners[:MOST_ROWS], self.result["total"]], options.max_width)
+        yield from self._coupling()
         yield from self._basis()
+
+    def _coupling(self) -> Iterator[RenderableType]:
+        shown = experiments.worth_telling(findings.rows(self.result), MOST_COUPLED)
+        if shown:
+            yield Text("Do uploads follow visits?", style="bold")
+            for item in shown:
+                yield _bullet(experiments.coupling(item))
+            yield Text("")
 
     def _verdict(self) -> Iterator[RenderableType]:
         told = findings.headline(self.result)

@@ -42,3 +42,10 @@ def test_usage():
     shown = run("--help")
     assert shown.exit_code == 0
     assert "Example: wiretally probe" in shown.output
+
+
+def test_a_plan_is_written(tmp_path):
+    done = run("plan", "https://pages.example/", "--seed", "5", "-o", tmp_path / "plan.csv")
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "plan.csv").read_text().startswith("time,session,url,pad,mode")
+    assert run("plan").exit_code == 2

@@ -12,8 +12,10 @@ the same pads in another order within each session.
 | independent | the 1 - 2 alpha interval of the slope lies within ± least_slope (two one-sided tests) |
 | inconclusive | neither, or the control failed |
 
-The control: the visited site itself. Its request carries the URL, so it must be `url_dependent`; where it is not, visits
-and uploads do not belong together (a wrong clock, pads that never reached the URL), and nothing is called independent.
+The control: the visited sites themselves, taken together: what goes to the site of the latest visit. Its request carries
+the URL, so it must be `url_dependent`; where it is not, visits and uploads do not belong together (a wrong clock, pads that
+never reached the URL), and nothing is called independent. Together, because a plan may visit a site once in a session, and
+one pad has no other order.
 
 Rules: q is over the destinations that are no control. Same input and seed give the same result.
 """
@@ -85,9 +87,8 @@ def probe(
     items = _Items(volumes.exchanges, closed, found, chosen)
     whole = items.measured(np.full(len(modes), fill_value=True))
     apart = {mode: items.measured(modes == mode) for mode in dict.fromkeys(modes.tolist()) if mode != chosen.idle}
-    controls = [whole[at] for at in range(len(whole)) if items.control[at]]
-    words = [each["verdict"] for each in controls if each["p"] is not None]
-    ok = URL_DEPENDENT in words and INDEPENDENT not in words if words else None
+    together = items.visited()
+    ok = together["verdict"] == URL_DEPENDENT if together["p"] is not None else None
     destinations: list[dict[str, Any]] = []
     for at, key in enumerate(items.keys):
         mine = {mode: parts[at] for mode, parts in apart.items()}
@@ -102,7 +103,8 @@ def probe(
     return {
         "schema": SCHEMA, "capture": [], "sessions": spans.session_rows(volumes, closed, visits),
         "destinations": sorted(destinations, key=lambda each: (each["control"], -(each["slope"]["estimate"] or 0), each["key"])),
-        "control": {"keys": [key for key, is_one in zip(items.keys, items.control, strict=True) if is_one], "ok": ok},
+        "control": {"keys": [key for key, is_one in zip(items.keys, items.control, strict=True) if is_one], "ok": ok,
+                    "slope": together["slope"], "p": together["p"]},
         "basis": {"options": asdict(chosen), "seed": chosen.seed, "warnings": _warnings(found, closed, len(visits), chosen, ok=ok),
                   "databases": [], "versions": {}},
     }  # fmt: skip
@@ -168,6 +170,26 @@ class _Items:
                     row["q"] = _number(value)
                     row["verdict"] = self._verdict(row)
         return items
+
+    def visited(self) -> dict[str, Any]:
+        """The numbers of the visited sites as one destination: uploads to the site of the latest visit."""
+        visits = self._visits
+        mine = [(self._sent[number], self.keys[number]) for number in range(len(self.keys)) if self.control[number]]
+        kept = [self._latest(sent, key) for sent, key in mine]
+        if not kept:
+            return _told(slopes.NOTHING)
+        at = np.concatenate([sent.at for sent in kept])
+        order = at.argsort(kind="stable")
+        joined = Sent(at[order], *(np.concatenate([sent[field] for sent in kept])[order] for field in (1, 2)))
+        row = _told(self._slopes(flushes(joined, visits.at, visits.session, visits.padded), visits.padded)[0])
+        row["q"] = row["p"]
+        return row | {"verdict": self._verdict(row)}
+
+    def _latest(self, sent: Sent, key: str) -> Sent:
+        """Those uploads that follow a visit to `key` before any other visit."""
+        last = np.maximum(np.searchsorted(self._visits.at, sent.at, side="right") - 1, 0)
+        own = (self._visits.host[last] == key) & (self._visits.session[last] == sent.session)
+        return Sent(sent.at[own], sent.session[own], sent.amount[own])
 
     def _item(self, number: int, on: Bools) -> dict[str, Any]:
         visits, own, key = self._visits, self._own[number], self.keys[number]

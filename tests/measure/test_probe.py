@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import polars as pl
 import pytest
 from crafting.sessions import NS
 from crafting.visiting import Phone
@@ -47,9 +48,35 @@ def test_noise_is_not_called_dependent(leaky):
 
 
 def test_the_visited_site_is_the_control(leaky):
-    assert leaky["control"] == {"keys": ["site.example"], "ok": True}
+    assert leaky["control"]["keys"] == ["site.example"]
+    assert leaky["control"]["ok"] is True
+    assert leaky["control"]["slope"]["ci_low"] > 0
     assert of(leaky, "site.example")["control"]
     json.dumps(leaky, allow_nan=False)
+
+
+def test_sites_that_are_visited_once_in_a_session_are_the_control_together():
+    """By itself such a site has one pad per session, which has no other order."""
+    flows, exchanges, sessions, visits = Phone().tables()
+    sites = {session.session: 0 for session in sessions}
+    renamed, names = [], {}
+    for visit in visits:
+        sites[visit.session] += 1
+        name = f"site{sites[visit.session]}.example"
+        names[visit.time] = name
+        renamed.append(replace(visit, url=visit.url.replace("site.example", name)))
+    times = sorted(names)
+    own = exchanges["name"] == "site.example"
+    latest = [names[max((time for time in times if time <= start), default=times[0])]
+              for start in exchanges["start"].dt.epoch("ns")]  # fmt: skip
+    exchanges = exchanges.with_columns(
+        flow_id=pl.when(own).then(pl.Series(latest)).otherwise("flow_id"), name=pl.when(own).then(pl.Series(latest)).otherwise("name"))
+    row = flows.filter(pl.col("name") == "site.example")
+    flows = pl.concat([flows, *(row.with_columns(flow_id=pl.lit(name), name=pl.lit(name)) for name in sorted(set(names.values())))])
+    result = probe(flows, exchanges, sessions, renamed, options=QUICK)
+    assert len(result["control"]["keys"]) > 2
+    assert result["control"]["ok"] is True
+    assert of(result, "counted.vendor")["verdict"] == "independent"
 
 
 def test_modes_are_told_apart():

@@ -36,6 +36,13 @@ def release(state: State, c: Record, way: int) -> None:
 
 
 @inline
+def drop(state: State, c: Record, way: int) -> None:
+    """Gives the collector back, if there is one."""
+    if c["collector"][way] >= 0:
+        release(state, c, way)
+
+
+@inline
 def collect(state: State, c: Record, way: int, b: Bytes, at: int, length: int) -> int:
     """Appends bytes to the collector, up to its size; returns how many it has."""
     taken = c["collector"][way]

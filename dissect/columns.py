@@ -7,7 +7,7 @@ all of one length; missing is null.
 from __future__ import annotations
 
 import socket
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,9 @@ import polars as pl
 from ..core.schema import FLOWS, Table, polars_schema
 from .ip import PROTOCOL_ICMP, PROTOCOL_ICMP6, PROTOCOL_SCTP, PROTOCOL_TCP, PROTOCOL_UDP
 from .state import APP, IP, PACKETS, PAYLOAD, RETRANSMITTED, WIRE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Array = npt.NDArray[Any]
 TRANSPORTS = {PROTOCOL_TCP: "tcp", PROTOCOL_UDP: "udp", PROTOCOL_ICMP: "icmp", PROTOCOL_ICMP6: "icmp6",
@@ -61,6 +64,18 @@ def chosen(texts: pl.Series, numbers: Array) -> pl.Series:
 def coded(words: tuple[str, ...], codes: Array) -> pl.Series:
     """Words by code; the empty word is null."""
     return pl.Series([word or None for word in words], dtype=pl.String()).gather(codes.astype(np.int64))
+
+
+def worded(word: Callable[[int], str], codes: Array, known: Array) -> pl.Series:
+    """`word` of each code, asked once for each that occurs; null where `known` is false."""
+    distinct, place = np.unique(np.where(known, codes, -1), return_inverse=True)
+    texts = [None if code < 0 else word(code) for code in distinct.tolist()]
+    return pl.Series(texts, dtype=pl.String()).gather(place)
+
+
+def flags(values: Array, known: Array) -> pl.Series:
+    """Booleans; null where not known."""
+    return pl.select(pl.when(pl.Series(known)).then(pl.Series(values))).to_series()
 
 
 def transports(kind: Array) -> pl.Series:

@@ -25,14 +25,13 @@ from .state import (
 
 @inline
 def best_name(c: Record) -> int:
-    """The name of a flow so far: a ClientHello's, else a Host header's, else the device's own DNS answer."""
+    """The name of a flow so far: a ClientHello's, else a Host header's, else the device's own DNS answer.
+
+    The name of an outer hello (ECH) stands for all that its provider hides: it is none.
+    """
     if c["sni"] != 0 and c["ech"] != 2:
         return c["sni"]
-    if c["host"] != 0:
-        return c["host"]
-    if c["dns_name"] != 0:
-        return c["dns_name"]
-    return c["sni"]
+    return c["host"] if c["host"] != 0 else c["dns_name"]
 
 
 @inline

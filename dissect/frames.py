@@ -23,6 +23,8 @@ from .intern import raw, texts
 from .rows import Taken
 from .state import DOWN, END_NAMES, PACKETS, SERVICE_NAMES, SERVICE_QUIC, UP
 from .tls.ja4 import Shape, describe
+from .tls.names import names_of
+from .tls.suites import group_name, suite_name
 from .tunnel import named
 
 if TYPE_CHECKING:
@@ -50,6 +52,7 @@ class Frames:
         self._texts: list[str | None] = [None]
         self._names = pl.Series("name", [None], dtype=pl.String())
         self._shapes: dict[int, Shape] = {}
+        self._certificates: dict[int, list[str] | None] = {0: None}
         self._dns = DnsRows()
 
     def make(self, interned: InternedNames, taken: Taken) -> dict[str, pl.DataFrame]:
@@ -91,6 +94,15 @@ class Frames:
             "best": pl.Series([version_word(s.version) if s else None for s in known], dtype=pl.String()).gather(place),
         }  # fmt: skip
 
+    def _certificate_series(self, interned: InternedNames, numbers: Array) -> pl.Series:
+        """Names of interned certificates; null where the number is 0."""
+        distinct, place = np.unique(numbers, return_inverse=True)
+        for number in distinct.tolist():
+            if number not in self._certificates:
+                self._certificates[number] = names_of(raw(interned, number))
+        known = [self._certificates[number] for number in distinct.tolist()]
+        return pl.Series(known, dtype=pl.List(pl.String())).gather(place)
+
     def _flows(
         self, interned: InternedNames, flows: Array, cold: Array, names: pl.Series, firsts: Array | None = None
     ) -> pl.DataFrame:
@@ -107,7 +119,7 @@ class Frames:
         rtt_there, rtt_back = cold["rtt_remote_ns"] - 1, cold["rtt_local_ns"] - 1
         remote, local = np.where(client_up, rtt_there, rtt_back), np.where(client_up, rtt_back, rtt_there)
         least, initial = cold["rtt_min_ns"] - 1, cold["initial_rtt_ns"] - 1
-        spoken = pl.Series([version_word(v) if v else None for v in cold["tls_version"].tolist()], dtype=pl.String())
+        spoken = columns.worded(version_word, cold["tls_version"], cold["tls_version"] != 0)
         out: dict[str, Any] = {
             "flow_id": columns.identifiers(cold["flow_id"]),
             "community_id": pl.Series(community_ids(flows, cold["from_local"]), dtype=pl.String()),
@@ -124,6 +136,10 @@ class Frames:
             .to_series(),
             "alpn": shapes["first"],
             "tls_version": pl.select(pl.coalesce(spoken, shapes["best"])).to_series(),
+            "tls_cipher": columns.worded(suite_name, cold["cipher"], cold["tls_version"] != 0),
+            "tls_group": columns.worded(group_name, cold["group"], cold["group"] != 0),
+            "tls_resumed": columns.flags(cold["resumed"] == 2, cold["resumed"] != 0),
+            "certificate_names": self._certificate_series(interned, cold["certificate"]),
             "ja4": shapes["ja4"],
             **columns.counters(flows["counts"]),
             "app_exact": pl.Series((cold["inexact"] == 0) & ~quic),
@@ -156,6 +172,8 @@ class Frames:
             "ja4": shapes["ja4"],
             "ech": columns.coded(ECH_WORDS, hellos["ech"]),
             "post_quantum": pl.Series(hellos["post_quantum"] != 0),
+            "resumption": pl.Series(hellos["resumes"] != 0),
+            "early_data": pl.Series(hellos["early_data"] != 0),
             "hello_bytes": pl.Series(hellos["hello_bytes"].astype(np.uint32)),
             "packets": pl.Series(rows["packets"].astype(np.uint16)),
         }

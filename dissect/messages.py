@@ -19,13 +19,14 @@ from .resolver import learn
 from .state import (
     ANSWER_SHEET,
     ANSWERS,
+    CERTIFICATE_CUT,
+    CERTIFICATE_MALFORMED,
     DNS_MALFORMED,
     DNS_ROWS,
     DNS_SHEET,
     DOWN,
     HTTP_ROWS,
     HTTP_SHEET,
-    OUTER_NAMES,
     SHEETS_FULL,
     TLS_MALFORMED,
     TLS_ROWS,
@@ -33,14 +34,21 @@ from .state import (
     Array,
     State,
 )
-from .tls.client_hello import parse_client_hello
+from .tls.certificate import certificate_names
+from .tls.client_hello import DTLS_HEADER, HANDSHAKE_HEADER, LETTER_DTLS, parse_client_hello
+from .tls.ech import is_public_name, learn_public_names
+from .tls.protection import before_1_3
 from .tls.server_hello import parse_server_hello
 
-CLIENT_HELLO, SERVER_HELLO = 1, 2  # RFC 8446 §4
+CLIENT_HELLO, SERVER_HELLO, SESSION_TICKET, CERTIFICATE = 1, 2, 4, 11  # RFC 8446 §4, RFC 5077 §3.3, RFC 5246 §7.4
+LEAF_AT = 10  # of a Certificate: header, length of the list, length of the first (RFC 5246 §7.4.2)
+WANTED, DONE, NEXT = 0, 1, 2  # of a direction's handshake: a hello, nothing more, what comes behind the ServerHello
+NOT_RESUMED, RESUMED = 1, 2
 ECH_OUTER = 2
-HANDSHAKE_HEADER = 4
+TYPE_SVCB, TYPE_HTTPS = 64, 65  # RFC 9460 §14.1
 LETTER_TCP, LETTER_QUIC = 0x74, 0x71  # "t", "q": JA4 specification
-SERVER_VERSION, SERVER_CIPHER, SERVER_RETRY = 0, 1, 2  # places in what parse_server_hello fills
+# places in what parse_server_hello fills
+SERVER_VERSION, SERVER_CIPHER, SERVER_RETRY, SERVER_GROUP, SERVER_PSK, SERVER_UNSURE = 0, 1, 2, 3, 4, 5
 
 
 @inline
@@ -55,29 +63,76 @@ def fill_ends(row: Record, f: Record, c: Record, now: int) -> None:
 
 
 @inline
-def hello_message(state: State, b: Bytes, place: int, way: int, at: int, end: int, now: int) -> None:
-    """The first handshake message of a direction: ClientHello, ServerHello or something else."""
+def handshake_bytes(b: Bytes, have: int) -> int:
+    """How many bytes of the handshake message at the head of `b` are needed: of a Certificate those of the first."""
+    whole = HANDSHAKE_HEADER + be24(b, 1)
+    if u8(b, 0) != CERTIFICATE or whole < LEAF_AT:
+        return whole
+    return min(whole, LEAF_AT + be24(b, LEAF_AT - 3)) if have >= LEAF_AT else LEAF_AT
+
+
+@inline
+def handshake_message(state: State, b: Bytes, place: int, way: int, at: int, end: int, now: int) -> None:
+    """A handshake message of a direction from which one is wanted; whether another is wanted after it."""
     c = state["cold"][place]
-    c["collected"][way] = 1
+    wanted = c["collected"][way]
+    c["collected"][way] = DONE
     kind = u8(b, at)
-    if kind == CLIENT_HELLO:
+    if wanted == NEXT:
+        after_server_hello(state, b, c, kind, at + LEAF_AT, end)
+    elif kind == CLIENT_HELLO:
         client_hello(state, b, place, way, at, end, now, LETTER_TCP)
     elif kind == SERVER_HELLO:
-        if parse_server_hello(b, at, end, state["server"]) != OK:
-            state["counters"][TLS_MALFORMED] += 1
-            return
-        c["tls_version"] = state["server"][SERVER_VERSION]
-        c["cipher"] = state["server"][SERVER_CIPHER]
-        if state["server"][SERVER_RETRY]:  # RFC 8446 §4.1.4: both say hello again
-            c["collected"][0] = 0
-            c["collected"][1] = 0
-        else:
-            c["server_seen"] = 1
+        server_hello(state, b, c, way, at + HANDSHAKE_HEADER, end)
+
+
+@inline
+def server_hello(state: State, b: Bytes, c: Record, way: int, at: int, end: int) -> None:
+    """A ServerHello's body: what the rest of the connection speaks. A HelloRetryRequest makes both say hello again."""
+    found = state["server"]
+    if parse_server_hello(b, at, end, found) != OK:
+        state["counters"][TLS_MALFORMED] += 1
+        return
+    c["tls_version"] = found[SERVER_VERSION]
+    c["cipher"] = found[SERVER_CIPHER]
+    c["group"] = found[SERVER_GROUP]
+    if found[SERVER_RETRY]:  # RFC 8446 §4.1.4
+        c["collected"][0] = WANTED
+        c["collected"][1] = WANTED
+        return
+    c["server_seen"] = 1
+    if found[SERVER_UNSURE]:
+        c["inexact"] = 1
+    if before_1_3(found[SERVER_VERSION]):
+        c["collected"][way] = NEXT
+    else:
+        c["resumed"] = RESUMED if found[SERVER_PSK] else NOT_RESUMED
+
+
+@inline
+def after_server_hello(state: State, b: Bytes, c: Record, kind: int, leaf: int, end: int) -> None:
+    """The message behind a ServerHello before TLS 1.3: a resumed session has no certificate (RFC 5246 §7.3, 5077 §3.1)."""
+    c["resumed"] = RESUMED if kind == SESSION_TICKET else NOT_RESUMED
+    if kind != CERTIFICATE:
+        return
+    if leaf > end or leaf + be24(b, leaf - 3) > end:
+        state["counters"][CERTIFICATE_MALFORMED] += 1
+        return
+    stop = leaf + be24(b, leaf - 3)
+    status, number, left_out = certificate_names(b, leaf, stop, state["names"], state["work"])
+    c["certificate"] = number
+    if status != OK:
+        state["counters"][CERTIFICATE_MALFORMED] += 1
+    if left_out:
+        state["counters"][CERTIFICATE_CUT] += 1
 
 
 @inline
 def client_hello(state: State, b: Bytes, place: int, way: int, at: int, end: int, now: int, letter: int) -> None:
-    """A ClientHello: a row, and the flow's name. One that was cut off names the flow, but has no fingerprint."""
+    """A ClientHello: a row, and the flow's name. One that was cut off names the flow, but has no fingerprint.
+
+    A second one, which answers a retry (RFC 8446 §4.1.4, RFC 6347 §4.2.1), takes the first one's place in the flow.
+    """
     f, c = state["flows"][place], state["cold"][place]
     rows = state["cursor"][TLS_ROWS]
     if rows >= TLS_SHEET:
@@ -86,7 +141,8 @@ def client_hello(state: State, b: Bytes, place: int, way: int, at: int, end: int
     hello = state["hellos"][rows]
     if parse_client_hello(b, at, end, letter, state["names"], state["work"], state["work_ints"], hello) != OK:
         state["counters"][TLS_MALFORMED] += 1
-    whole = end - at >= HANDSHAKE_HEADER + be24(b, at + 1)
+    header = DTLS_HEADER if letter == LETTER_DTLS else HANDSHAKE_HEADER
+    whole = end - at >= header + be24(b, at + 1)
     if not whole:
         hello["shape"] = 0
     if hello["shape"] == 0 and hello["sni"] == 0:
@@ -98,14 +154,10 @@ def client_hello(state: State, b: Bytes, place: int, way: int, at: int, end: int
     state["cursor"][TLS_ROWS] += 1
     c["client"] = way + 1
     c["shape"] = hello["shape"]
-    if hello["ech"]:
-        for n in range(OUTER_NAMES):
-            if state["outer"][n] == 0:
-                break
-            if state["outer"][n] == hello["sni"]:
-                hello["ech"] = ECH_OUTER
+    if hello["ech"] and is_public_name(state, hello["sni"]):
+        hello["ech"] = ECH_OUTER
     c["ech"] = hello["ech"]
-    c["post_quantum"] = hello["post_quantum"]
+    c["early_data"] = hello["early_data"]
     if hello["sni"] != 0:
         c["sni"] = hello["sni"]
     if c["hello_ns"] == 0:
@@ -159,6 +211,8 @@ def dns_message(state: State, b: Bytes, place: int, way: int, at: int, end: int,
         answer = state["answers"][answers + n]
         if answer["kind"] == KIND_ADDRESS:
             learn(state, device_hi, device_lo, answer["hi"], answer["lo"], np.int64(message["qname"]), now)
+        elif answer["type"] == TYPE_HTTPS or answer["type"] == TYPE_SVCB:
+            learn_public_names(state, answer["data"])
 
 
 @inline

@@ -65,7 +65,7 @@ class Running(NamedTuple):
         open_["start"], open_["end"] = self.flows["exchange_start"][some], self.flows["exchange_last"][some]
         seen = (cold["sni"] != 0) & (cold["ech"] != ECH_OUTER)
         known = [seen, cold["host"] != 0, cold["dns_name"] != 0]
-        open_["name"] = np.select(known, [cold["sni"], cold["host"], cold["dns_name"]], cold["sni"])
+        open_["name"] = np.select(known, [cold["sni"], cold["host"], cold["dns_name"]], 0)
         return open_
 
 

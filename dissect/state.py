@@ -104,9 +104,13 @@ COLD = np.dtype(
         ("pieces", np.int64, (2,)),  # deliveries that carried a part of the message in hand
         ("record_type", np.uint8, (2,)), ("client", np.uint8),  # `client`: 1 + the way of the ClientHello, 0 unknown
         ("finished", np.uint8, (2,)),
-        ("alert_held", np.uint8, (2,)), ("first_app", np.uint8, (2,)), ("fin", np.uint8, (2,)), ("syn", np.uint8, (2,)),
-        ("inexact", np.uint8), ("from_local", np.uint8), ("ech", np.uint8), ("retry", np.uint8),
-        ("server_seen", np.uint8), ("setup_done", np.uint8), ("post_quantum", np.uint8),
+        ("alert_held", np.uint8, (2,)), ("fin", np.uint8, (2,)), ("syn", np.uint8, (2,)),
+        ("app_held", np.int64),  # of a client's record that may be handshake or data: what it counts if it is data
+        ("skip", np.int64, (2,)),  # bytes at the head of a handshake record that have been read already
+        ("inexact", np.uint8), ("from_local", np.uint8), ("ech", np.uint8),
+        ("early_data", np.uint8), ("resumed", np.uint8),  # offered; 1 no, 2 yes
+        ("group", np.int32), ("certificate", np.int32),  # what the server chose; names of its certificate
+        ("server_seen", np.uint8), ("setup_done", np.uint8),
         ("shaken", np.uint8), ("repeated", np.uint8), ("asked_again", np.uint8),  # the handshake: over; not clean; SYN again
         ("tls_version", np.int32), ("cipher", np.int32),
         ("sni", np.int32), ("shape", np.int32), ("host", np.int32), ("dns_name", np.int32),
@@ -176,10 +180,11 @@ KEPT_PACKET = np.dtype([("gap_ns", np.int64), ("ip_bytes", np.uint32), ("payload
 INTERFACE_COUNTERS = 8
 # counters of the dissector itself: what was given up, and why
 (LOST_HOLES, LOST_BYTES, HELD_FULL, COLLECT_FULL, COLLECT_LONG, EVICTED, DNS_MALFORMED, TLS_MALFORMED, GAPS_FORGOTTEN,
- RECORDS_LOST, NAMES_FORGOTTEN, QUIC_SKIPPED, SHEETS_FULL, FRAGMENTS_LOST) = range(14)  # fmt: skip
+ RECORDS_LOST, NAMES_FORGOTTEN, QUIC_SKIPPED, SHEETS_FULL, FRAGMENTS_LOST, CERTIFICATE_MALFORMED, CERTIFICATE_CUT,
+ OUTER_FULL) = range(17)  # fmt: skip
 COUNTER_NAMES = ("lost_holes", "lost_bytes", "held_full", "collect_full", "collect_long", "evicted", "dns_malformed",
                  "tls_malformed", "gaps_forgotten", "records_lost", "names_forgotten", "quic_skipped",
-                 "sheets_full", "fragments_lost")  # fmt: skip
+                 "sheets_full", "fragments_lost", "certificate_malformed", "certificate_cut", "outer_full")  # fmt: skip
 
 # places in `cursor`
 (FREE, DONE, TLS_ROWS, DNS_ROWS, ANSWERS, HTTP_ROWS, EXCHANGES, DATAGRAMS, FREE_NODES, FREE_COLLECTORS, SWEEP, HIGH_WATER,
@@ -194,7 +199,7 @@ STATE = np.dtype(
         ("cursor", np.int64, (24,)),  # how far each stack and sheet is used
         ("settings", np.int64, (16,)),
         ("seed", np.uint64, (2,)),  # keys of the hash, random
-        ("counters", np.int64, (16,)),
+        ("counters", np.int64, (64,)),
         ("headers", HEADERS),  # of the packet in hand
         ("server", np.int64, (8,)),  # what parse_server_hello found
         ("networks", np.uint64, (NETWORKS, 4)),  # local networks: address hi, lo, mask hi, lo

@@ -43,6 +43,7 @@ from .tls.accounting import (
     record_body,
     record_header,
 )
+from .tls.application import settle
 from .tls.record import looks_like_record
 
 CLIENT_HELLO, SERVER_HELLO = 1, 2  # RFC 8446 §4
@@ -105,7 +106,9 @@ def lost(state: State, place: int, way: int, length: int) -> None:
 
 @inline
 def undecided(f: Record, c: Record, way: int) -> None:
-    """Bytes put aside as the beginning of a record header, when no more will tell: they are cleartext."""
+    """What was put aside to be told by what follows, when no more will: a record's beginning is cleartext then."""
+    if c["app_held"] and c["client"] == way + 1:
+        settle(f, c, way)
     if f["mode"][way] == MODE_NEW:
         f["counts"][way, APP] += c["header_have"][way]
         c["header_have"][way] = 0

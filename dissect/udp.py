@@ -18,6 +18,7 @@ from .state import (
     SERVICE_DHCP,
     SERVICE_DNS,
     SERVICE_DOQ,
+    SERVICE_DTLS,
     SERVICE_GQUIC,
     SERVICE_LLMNR,
     SERVICE_MDNS,
@@ -29,10 +30,12 @@ from .state import (
     State,
 )
 from .stun import looks_like_stun
+from .tls.dtls import LAST as LAST_DTLS
+from .tls.dtls import dtls_datagram
 
 READS = (
     ("Services over UDP", "RFC 9000 §17.2",
-     "DNS, mDNS, LLMNR, NTP, DHCP, SSDP, DoQ by port; QUIC by its long header; DNS on any port by its content"),
+     "DNS, mDNS, LLMNR, NTP, DHCP, SSDP, DoQ by port; QUIC by its long header; DTLS, STUN and DNS on any port by content"),
 )  # fmt: skip
 
 PORT_DNS, PORT_DHCP_SERVER, PORT_DHCP_CLIENT, PORT_NTP, PORT_DOQ = 53, 67, 68, 123, 853
@@ -99,6 +102,8 @@ def udp_datagram(state: State, b: Bytes, place: int, way: int, borrowed: int, h:
     elif service == SERVICE_SSDP:
         if looks_like_request(b, at, end):
             http_message(state, b, place, at, end, now)
+    elif end > at and u8(b, at) <= LAST_DTLS and service in (SERVICE_NONE, SERVICE_DTLS, SERVICE_STUN):
+        dtls_datagram(state, b, place, way, at, end, length, now)
     elif end - at >= QUIC_LEAST and u8(b, at) & QUIC_LONG:
         _quic_long(state, b, place, way, at, end, borrowed, now)
     if service == SERVICE_NONE and f["service"] == SERVICE_NONE:

@@ -1,10 +1,10 @@
 """TLS records passing by: what their headers say of application data, and the handshake messages that are wanted.
 
 Theory: TLS costs nothing inside a record: only the next header's place is known, and the header is read when the bytes
-that cover it are delivered. App bytes are what the headers imply (TLS 1.3: length less 17, RFC 8446 §5.2), credited as
-the bytes of the record pass, so that they fall into the right moment. Handshake and alerts are no application data: in
-TLS 1.3 they hide as type 23, and are told by their place (the server's before the client's Finished) and their length
-(Finished 53 or 69, alert 19).
+that cover it are delivered. App bytes are what the headers imply (`application.py`), credited as the bytes of the record
+pass, so that they fall into the right moment. Of the handshake three messages are wanted: ClientHello, ServerHello and,
+before TLS 1.3, the server's Certificate. Each may be cut over records and segments in any way (RFC 8446 §5.1): one that
+lies whole in a record is read there, others are put together by `collect.py`.
 
 Rules: where a header is lost, the direction is LOST until one is recognised, and the flow is flagged inexact.
 """
@@ -12,10 +12,10 @@ Rules: where a header is lost, the direction is LOST until one is recognised, an
 from __future__ import annotations
 
 from ...core.jit import inline
-from ...core.wire import Bytes, be16, be24
-from ..collect import claim, collect, release
+from ...core.wire import Bytes, be16, be24, u8
+from ..collect import claim, collect, drop, release
 from ..link import Record
-from ..messages import hello_message
+from ..messages import CLIENT_HELLO, DONE, NEXT, RESUMED, WANTED, handshake_bytes, handshake_message
 from ..state import (
     APP,
     COLLECT_BYTES,
@@ -27,16 +27,12 @@ from ..state import (
     SERVICE_TLS,
     State,
 )
-from .record import app_overhead, looks_like_record
+from .application import app_bytes, settle_alert
+from .record import looks_like_record
 
 RECORD_HEADER = 5  # RFC 8446 §5.1
-RECORD_ALERT, RECORD_HANDSHAKE, RECORD_APPLICATION = 21, 22, 23
-TLS_1_3 = 0x0304
-TLS_1_3_OVERHEAD = 17  # inner content type and AEAD tag: RFC 8446 §5.2, RFC 5116 §5.1
-FINISHED_SHA256, FINISHED_SHA384 = 53, 69  # header 4, verify data 32 or 48, overhead 17: RFC 8446 §4.4.4
-ALERT_1_3 = 19  # two bytes of alert, overhead 17: RFC 8446 §6
+RECORD_CIPHER_CHANGE, RECORD_ALERT, RECORD_HANDSHAKE, RECORD_APPLICATION = 20, 21, 22, 23
 HANDSHAKE_HEADER = 4  # RFC 8446 §4
-CBC_ESTIMATE = 44  # IV 16, MAC 20, half of the padding 8: the middle of what TLS 1.2 CBC allows, RFC 5246 §6.2.3.2
 PORT_DOT = 853  # RFC 7858 §3.1
 
 
@@ -96,65 +92,55 @@ def record_header(state: State, b: Bytes, place: int, way: int, at: int, kept: i
 
 @inline
 def begin_record(state: State, b: Bytes, place: int, way: int, at: int, kept: int, cut: bool, now: int) -> None:
-    """A record begins: how much of it is application data, and whether its handshake message is wanted."""
+    """A record begins: how much of it is application data, and whether handshake messages in it are wanted."""
     f, c = state["flows"][place], state["cold"][place]
     kind = int(c["header"][way, 0])
     size = be16(c["header"][way], 3)
     f["record_left"][way] = size
     f["app_left"][way] = 0
     c["record_type"][way] = kind
-    if c["alert_held"][way]:  # it was not the last record of its direction, so it was data
-        f["counts"][way, APP] += ALERT_1_3 - TLS_1_3_OVERHEAD
-        c["alert_held"][way] = 0
+    c["skip"][way] = 0
+    settle_alert(f, c, way)
     if kind == RECORD_APPLICATION:
-        f["app_left"][way] = max(_app_bytes(c, way, size, now), 0)
-    elif kind == RECORD_HANDSHAKE and c["collected"][way] == 0 and c["collector"][way] < 0:
-        if kept >= HANDSHAKE_HEADER:
-            whole = HANDSHAKE_HEADER + be24(b, at + 1)
-            if whole <= kept and whole <= size:
+        f["app_left"][way] = max(app_bytes(f, c, way, size, now), 0)
+    elif kind == RECORD_HANDSHAKE:
+        if c["collected"][way] == DONE and says_hello_again(b, c, way, at, min(kept, size), size):
+            c["collected"][way] = WANTED
+        if c["collected"][way] != DONE and c["collector"][way] < 0:
+            _handshake(state, b, place, way, at, min(kept, size), size, cut, now)
+    elif kind == RECORD_CIPHER_CHANGE and c["collected"][way] == NEXT:  # no certificate came: RFC 5246 §7.3
+        c["resumed"] = RESUMED
+        c["collected"][way] = DONE
+        drop(state, c, way)
+
+
+@inline
+def says_hello_again(b: Bytes, c: Record, way: int, at: int, present: int, size: int) -> bool:
+    """Whether a record is a client's second hello though no HelloRetryRequest was seen (RFC 8446 §4.1.4): it fits exactly."""
+    return (c["client"] == way + 1 and present >= HANDSHAKE_HEADER and u8(b, at) == CLIENT_HELLO
+            and HANDSHAKE_HEADER + be24(b, at + 1) == size)  # fmt: skip
+
+
+@inline
+def _handshake(  # noqa: PLR0913, PLR0917
+    state: State, b: Bytes, place: int, way: int, at: int, present: int, size: int, cut: bool, now: int
+) -> None:
+    """Reads the messages that lie whole at the head of a record; the rest of it will be put aside as it passes."""
+    c = state["cold"][place]
+    done = 0
+    while c["collected"][way] != DONE and done < size:
+        left = present - done
+        if left >= HANDSHAKE_HEADER:
+            whole = HANDSHAKE_HEADER + be24(b, at + done + 1)
+            if whole <= left or (cut and left < min(whole, size - done)):  # cut by the snapshot length: what there is of it
                 c["pieces"][way] = 1
-                hello_message(state, b, place, way, at, at + whole, now)
-                return
-            if kept < min(whole, size) and cut:  # by the snapshot length: what there is of it
-                c["pieces"][way] = 1
-                hello_message(state, b, place, way, at, at + kept, now)
-                return
+                handshake_message(state, b, place, way, at + done, at + done + min(whole, left), now)
+                done += whole
+                continue
         c["pieces"][way] = 0
+        c["skip"][way] = done
         claim(state, c, way)
-
-
-@inline
-def _app_bytes(c: Record, way: int, size: int, now: int) -> int:
-    """Application bytes of a type-23 record of `size` bytes; notes Finished, alerts and the end of the set-up."""
-    client = int(c["client"]) - 1 if c["client"] else (0 if c["from_local"] else 1)
-    if c["tls_version"] != 0 and c["tls_version"] < TLS_1_3:
-        c["first_app"][way] = 1
-        overhead = app_overhead(c["tls_version"], c["cipher"])
-        if overhead < 0:
-            c["inexact"] = 1
-            overhead = CBC_ESTIMATE
-        _note_setup(c, way, client, now)
-        return size - overhead
-    if c["hello_ns"] != 0:
-        if way != client and c["finished"][client] == 0:
-            return 0  # the server's handshake
-        if way == client and c["finished"][way] == 0 and size in (FINISHED_SHA256, FINISHED_SHA384):
-            c["finished"][way] = 1
-            return 0
-    _note_setup(c, way, client, now)
-    if size == ALERT_1_3:
-        c["alert_held"][way] = 1
-        return 0
-    c["first_app"][way] = 1
-    return size - TLS_1_3_OVERHEAD
-
-
-@inline
-def _note_setup(c: Record, way: int, client: int, now: int) -> None:
-    """The client's first application record ends the set-up."""
-    if way == client and c["setup_done"] == 0 and c["hello_ns"] != 0:
-        c["setup_done"] = 1
-        c["setup_ns"] = now - c["hello_ns"]
+        break
 
 
 @inline
@@ -167,22 +153,38 @@ def record_body(state: State, b: Bytes, place: int, way: int, at: int, kept: int
     f["app_left"][way] -= credit
     f["record_left"][way] -= used
     if c["collector"][way] >= 0 and c["record_type"][way] == RECORD_HANDSHAKE:
-        c["pieces"][way] += 1
-        have = collect(state, c, way, b, at, min(used, kept))
-        store = state["collectors"][c["collector"][way]]
-        if kept < used:  # cut by the snapshot length: what there is of the message
-            if have >= HANDSHAKE_HEADER:
-                hello_message(state, store, place, way, 0, have, now)
-            release(state, c, way)
-            c["collected"][way] = 1
-            return used
-        if have >= HANDSHAKE_HEADER:
-            whole = HANDSHAKE_HEADER + be24(store, 1)
-            if whole > COLLECT_BYTES:
-                state["counters"][COLLECT_LONG] += 1
-                release(state, c, way)
-                c["collected"][way] = 1
-            elif have >= whole:
-                hello_message(state, store, place, way, 0, whole, now)
-                release(state, c, way)
+        skipped = min(c["skip"][way], used)
+        c["skip"][way] -= skipped
+        if used > skipped:
+            _put_aside(state, b, place, way, at + skipped, kept - skipped, used - skipped, now)
     return used
+
+
+@inline
+def _put_aside(state: State, b: Bytes, place: int, way: int, at: int, kept: int, used: int, now: int) -> None:
+    """Collects bytes of a handshake record, and reads the messages that are whole by now."""
+    c = state["cold"][place]
+    c["pieces"][way] += 1
+    have = collect(state, c, way, b, at, min(used, max(kept, 0)))
+    taken = c["collector"][way]
+    store = state["collectors"][taken]
+    if kept < used:  # cut by the snapshot length: what there is of the message
+        if have >= HANDSHAKE_HEADER:
+            handshake_message(state, store, place, way, 0, have, now)
+        c["collected"][way] = DONE
+    while c["collected"][way] != DONE and have >= HANDSHAKE_HEADER:
+        needed = handshake_bytes(store, have)
+        if needed > COLLECT_BYTES:
+            state["counters"][COLLECT_LONG] += 1
+            c["collected"][way] = DONE
+            break
+        if have < needed:
+            return
+        handshake_message(state, store, place, way, 0, needed, now)
+        have -= needed
+        for n in range(have):
+            store[n] = store[needed + n]
+        state["collector_have"][taken] = have
+        c["pieces"][way] = 1
+    if c["collected"][way] == DONE or have == 0:
+        release(state, c, way)

@@ -21,6 +21,7 @@ from ...core.jit import inline
 from ...core.status import MALFORMED, OK
 from ...core.wire import Bytes, be16, u8
 from ..intern import Names, intern
+from .suites import POST_QUANTUM
 
 HELLO = np.dtype(
     [("sni", np.int64), ("shape", np.int64), ("ech", np.int64), ("post_quantum", np.int64), ("ciphers", np.int64),
@@ -39,11 +40,11 @@ MAX_ALPN = 4096
 
 # RFC 8446 §4.2, and where another RFC defines the extension
 SERVER_NAME, SUPPORTED_GROUPS, SIGNATURE_ALGORITHMS, ALPN = 0, 10, 13, 16  # RFC 6066 §3, 8422 §5.1.1, 8446, 7301 §3.1
+SESSION_TICKET = 35  # RFC 5077 §3.2
 PRE_SHARED_KEY, EARLY_DATA, SUPPORTED_VERSIONS, KEY_SHARE = 41, 42, 43, 51
 ENCRYPTED_CLIENT_HELLO = 0xFE0D  # RFC 9849 §5
+TLS_1_3, DTLS_1_3 = 0x0304, 0xFEFC  # RFC 8446 §4.2.1, RFC 9147 §5.3
 HOST_NAME = 0  # RFC 6066 §3
-# named groups with a post-quantum part: IANA TLS Supported Groups
-POST_QUANTUM = (0x11EB, 0x11EC, 0x11ED, 0x0200, 0x0201, 0x0202, 0x6399, 0x639A, 0x4138, 0xFE30, 0xFE31)
 
 
 @inline
@@ -63,7 +64,8 @@ def parse_client_hello(b: Bytes, at: int, end: int, letter: int, names: Names, w
         return MALFORMED
     legacy = be16(b, place)
     place += 2 + RANDOM_BYTES
-    place += 1 + u8(b, place)
+    session = u8(b, place)
+    place += 1 + session
     if letter == LETTER_DTLS and place < end:
         place += 1 + u8(b, place)  # cookie: RFC 6347 §4.2.1
     if place + 2 > end:
@@ -89,12 +91,15 @@ def parse_client_hello(b: Bytes, at: int, end: int, letter: int, names: Names, w
         while place + 4 <= stop:
             kind, size = be16(b, place), be16(b, place + 2)
             place += 4
-            if place + size > stop or extensions == MAX_ITEMS:
+            if extensions == MAX_ITEMS:
                 status = MALFORMED
                 break
             if not is_grease(kind):
                 lists[EXTENSIONS + extensions] = kind
                 extensions += 1
+            if place + size > stop:  # its type was whole
+                status = MALFORMED
+                break
             if kind == SERVER_NAME:
                 named = 1
                 row["sni"] = server_name(b, place, place + size, names)
@@ -106,7 +111,7 @@ def parse_client_hello(b: Bytes, at: int, end: int, letter: int, names: Names, w
                 alpn_at, alpn_end = place + 2, min(place + 2 + be16(b, place), place + size, place + 2 + MAX_ALPN)
             elif kind == ENCRYPTED_CLIENT_HELLO:
                 row["ech"] = 1
-            elif kind == PRE_SHARED_KEY:
+            elif kind == PRE_SHARED_KEY or (kind == SESSION_TICKET and size > 0):
                 row["resumes"] = 1
             elif kind == EARLY_DATA:
                 row["early_data"] = 1
@@ -114,6 +119,8 @@ def parse_client_hello(b: Bytes, at: int, end: int, letter: int, names: Names, w
                 if has_post_quantum(b, place, place + size, kind):
                     row["post_quantum"] = 1
             place += size
+    if session and not offers_1_3(lists, versions):  # in TLS 1.3 an identifier means nothing: RFC 8446 §4.1.2
+        row["resumes"] = 1
     sort(lists, EXTENSIONS, extensions)
     work[0], work[1] = letter, named
     at = put(work, 2, legacy)
@@ -143,6 +150,15 @@ def numbers(b: Bytes, at: int, stop: int, end: int, lists: Any, into: int) -> in
             count += 1
         at += 2
     return count
+
+
+@inline
+def offers_1_3(lists: Any, count: int) -> bool:  # noqa: ANN401
+    """Whether TLS 1.3 or DTLS 1.3 is among the versions offered."""
+    for n in range(VERSIONS, VERSIONS + count):
+        if lists[n] == TLS_1_3 or lists[n] == DTLS_1_3:
+            return True
+    return False
 
 
 @inline

@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 SERVER_NAME, ALPN = 0x0000, 0x0010  # left out of the hash of extensions
 VERSION_MARKS = {0x0304: "13", 0x0303: "12", 0x0302: "11", 0x0301: "10", 0x0300: "s3", 0x0002: "s2",
-                 0xFEFF: "d1", 0xFEFD: "d2", 0xFEFC: "d3"}  # fmt: skip
+                 0xFEFF: "d1", 0xFEFD: "d2", 0xFEFC: "d3",
+                 0x0100: "s1"}  # DTLS before RFC 4347: not in the specification, but what its own programs write  # fmt: skip
 NOTHING = "000000000000"
 HASH_DIGITS, MAX_COUNT = 12, 99
 HEADER = struct.Struct(">BBHHHHH")  # letter, name present, legacy version, four counts

@@ -102,6 +102,7 @@ COLD = np.dtype(
         ("header", np.uint8, (2, 8)), ("header_have", np.int64, (2,)),  # a record header that straddles segments
         ("collector", np.int32, (2,)), ("collected", np.uint8, (2,)),
         ("pieces", np.int64, (2,)),  # deliveries that carried a part of the message in hand
+        ("piece_of", np.int64, (2,)),  # the latest of them, by its number
         ("record_type", np.uint8, (2,)), ("client", np.uint8),  # `client`: 1 + the way of the ClientHello, 0 unknown
         ("finished", np.uint8, (2,)),
         ("alert_held", np.uint8, (2,)), ("fin", np.uint8, (2,)), ("syn", np.uint8, (2,)),
@@ -188,7 +189,7 @@ COUNTER_NAMES = ("lost_holes", "lost_bytes", "held_full", "collect_full", "colle
 
 # places in `cursor`
 (FREE, DONE, TLS_ROWS, DNS_ROWS, ANSWERS, HTTP_ROWS, EXCHANGES, DATAGRAMS, FREE_NODES, FREE_COLLECTORS, SWEEP, HIGH_WATER,
- ACTIVE, NAMED_ROWS, NOW, BORROWED, FIRSTS) = range(17)  # fmt: skip
+ ACTIVE, NAMED_ROWS, NOW, BORROWED, FIRSTS, DELIVERY) = range(18)  # fmt: skip
 # settings
 (IDLE_TCP, IDLE_OTHER, LINGER, LOCAL_NETWORKS, IDLE_GAP, MAX_ACTIVE, INDEX_MASK, IDLE_DNS,
  FIRST_PACKETS) = range(9)  # fmt: skip

@@ -21,6 +21,7 @@ from .state import (
     APP,
     COLLECT_BYTES,
     COLLECT_LONG,
+    DELIVERY,
     MODE_DNS,
     MODE_HTTP,
     MODE_LOST,
@@ -63,6 +64,7 @@ def deliver(state: State, b: Bytes, place: int, way: int, at: int, kept: int, le
     ):
         f["counts"][way, APP] += length
         return
+    state["cursor"][DELIVERY] += 1
     fresh = 1
     while length > 0:
         mode = f["mode"][way]

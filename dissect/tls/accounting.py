@@ -20,6 +20,7 @@ from ..state import (
     APP,
     COLLECT_BYTES,
     COLLECT_LONG,
+    DELIVERY,
     MODE_LOST,
     MODE_TLS,
     RECORDS_LOST,
@@ -138,6 +139,7 @@ def _handshake(  # noqa: PLR0913, PLR0917
                 done += whole
                 continue
         c["pieces"][way] = 0
+        c["piece_of"][way] = 0
         c["skip"][way] = done
         claim(state, c, way)
         break
@@ -164,7 +166,9 @@ def record_body(state: State, b: Bytes, place: int, way: int, at: int, kept: int
 def _put_aside(state: State, b: Bytes, place: int, way: int, at: int, kept: int, used: int, now: int) -> None:
     """Collects bytes of a handshake record, and reads the messages that are whole by now."""
     c = state["cold"][place]
-    c["pieces"][way] += 1
+    if c["piece_of"][way] != state["cursor"][DELIVERY]:  # records of one packet are one piece
+        c["piece_of"][way] = state["cursor"][DELIVERY]
+        c["pieces"][way] += 1
     have = collect(state, c, way, b, at, min(used, max(kept, 0)))
     taken = c["collector"][way]
     store = state["collectors"][taken]

@@ -8,12 +8,10 @@ the MAC is over the ciphertext (RFC 7366) changes none of these lengths.
 
 from __future__ import annotations
 
-import numpy as np
-
 from ...core.jit import inline
 from .suites import EXACT, HASH_SHIFT, KIND_SHIFT, PADDED, SUITES, UNKNOWN
 
-SSL_3, TLS_1_0, TLS_1_1, TLS_1_3 = 0x0300, 0x0301, 0x0302, 0x0304
+TLS_1_0, TLS_1_3 = 0x0301, 0x0304
 DTLS_1_0, DTLS_1_2, DTLS_OLD = 0xFEFF, 0xFEFD, 0x0100  # RFC 4347 §4.1, RFC 6347 §4.1; OpenSSL before 0.9.8f
 TYPICAL_1_3, TYPICAL_1_2 = 17, 24  # of the suites that nearly everybody uses
 HASHES = (32, 48)  # of a Finished whose suite is not known: SHA-256, SHA-384
@@ -33,17 +31,17 @@ def suite(cipher: int) -> int:
     if cipher == 0:
         return UNKNOWN
     if block == 0x00:
-        return np.int64(SUITES[0, low])
+        return int(SUITES[0, low])
     if block == 0x13:
-        return np.int64(SUITES[1, low])
+        return int(SUITES[1, low])
     if block == 0xC0:
-        return np.int64(SUITES[2, low])
+        return int(SUITES[2, low])
     if block == 0xC1:
-        return np.int64(SUITES[3, low])
+        return int(SUITES[3, low])
     if block == 0xCC:
-        return np.int64(SUITES[4, low])
+        return int(SUITES[4, low])
     if block == 0xD0:
-        return np.int64(SUITES[5, low])
+        return int(SUITES[5, low])
     return UNKNOWN
 
 

@@ -2,8 +2,9 @@
 
 Theory: a kernel is compiled once per machine, by another process (`compiler.py`), and kept in a cache as an object
 file; every later process only loads it (`native.py`). So neither the compiler's start-up nor its memory is ever paid by
-whoever captures or reads. The cache lies in a folder named by a hash of every kernel source, the versions of the
-compiler and the processor: an edit anywhere makes another one.
+whoever captures or reads. The cache lies in a folder named by the versions of the compiler and the processor; a kernel's
+file is named by a hash of its module and of all that this imports: an edit anywhere there makes another one, and an
+edit elsewhere costs nothing.
 
 Rules: `@kernel` for what Python calls: arguments are C-contiguous arrays and integers, the result is nothing, an
 integer or a tuple of integers (int64). `@inline` for what only kernels call; called from Python it is plain Python. Both
@@ -20,6 +21,7 @@ import functools
 import hashlib
 import os
 import platform
+import re
 import stat
 import tempfile
 from collections.abc import Callable
@@ -30,8 +32,7 @@ from typing import Any, TypeVar, cast
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 FLAGS = {"nogil": True, "boundscheck": True, "error_model": "numpy", "_nrt": False}
-ROOT = Path(__file__).resolve().parent.parent
-KERNEL_FOLDERS = ("core", "capture", "dissect")
+IMPORT = re.compile(rb"^[ \t]*from (\.+)([\w.]*) import (\([^)]*\)|.*)", re.MULTILINE)  # imports of ours are relative
 COMPILING = os.environ.get("WIRETALLY_COMPILING") == "1"  # set in the process that compiles
 PLAIN = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
 
@@ -86,7 +87,9 @@ class Kernel:
         from . import native
 
         kinds = native.describe(args)
-        path = cache_folder() / f"{self.function.__module__}.{self.function.__qualname__}-{native.digest(kinds)}.kernel"
+        name = f"{self.function.__module__}.{self.function.__qualname__}"
+        source = source_digest(Path(self.function.__code__.co_filename))
+        path = cache_folder() / f"{name}-{native.digest(kinds)}-{source}.kernel"
         if not path.exists():
             native.compile_elsewhere(self.function, kinds, path)
         return native.load(path, brief=self.brief)
@@ -100,7 +103,7 @@ def _kind(argument: Any) -> Any:  # noqa: ANN401
 
 @functools.cache
 def cache_folder() -> Path:
-    """Where kernels of exactly these sources live, the owner's alone; one for this process where there is no place."""
+    """Where kernels of this compiler and processor live, the owner's alone; of this process where there is no place."""
     base = os.environ.get("WIRETALLY_CACHE_DIR")
     root = Path(base) if base else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "wiretally"
     folder = root / f"kernels-{_fingerprint()}"
@@ -123,10 +126,35 @@ def _is_ours(folder: Path) -> bool:
 def _fingerprint() -> str:
     versions = [metadata.version(name) for name in ("numba", "llvmlite", "numpy")]
     digest = hashlib.sha256(f"{versions} {sorted(FLAGS.items())} {_processor()}".encode())
-    for folder in KERNEL_FOLDERS:
-        for path in sorted((ROOT / folder).rglob("*.py")):
-            digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    for name in ("jit.py", "compiler.py", "native.py"):
+        digest.update(Path(__file__).with_name(name).read_bytes())
     return digest.hexdigest()[:16]
+
+
+@functools.cache
+def source_digest(module: Path) -> str:
+    """A name for the text of a module and of everything of ours that it imports, however far."""
+    digest = hashlib.sha256()
+    for text in sorted(sources(module).values()):
+        digest.update(hashlib.sha256(text).digest())
+    return digest.hexdigest()[:12]
+
+
+def sources(module: Path) -> dict[Path, bytes]:
+    """The module and everything of ours that it imports, however far: the text of each file."""
+    found: dict[Path, bytes] = {}
+    todo = [module.resolve()]
+    while todo:
+        path = todo.pop()
+        if path in found or not path.is_file():
+            continue
+        found[path] = path.read_bytes()
+        for dots, dotted, names in IMPORT.findall(found[path]):
+            base = path.parents[len(dots) - 1].joinpath(*dotted.decode().split(".")) if dotted else path.parents[len(dots) - 1]
+            todo += [base.with_name(base.name + ".py"), base / "__init__.py"]
+            if base.is_dir():
+                todo += [base / f"{name.decode()}.py" for name in re.findall(rb"\w+", names)]
+    return found
 
 
 def _processor() -> str:

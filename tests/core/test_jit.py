@@ -1,5 +1,6 @@
 """The cache of compiled kernels follows their sources."""
 
+import json
 import os
 import shutil
 import stat
@@ -49,16 +50,28 @@ def test_without_a_place_for_the_cache_it_still_runs(tmp_path):
     path.rmdir()
 
 
-@pytest.mark.parametrize("room", jit.KERNEL_FOLDERS)
-def test_an_edit_of_any_kernel_source_is_another_cache(room, tmp_path, monkeypatch):
-    for name in jit.KERNEL_FOLDERS:
+@pytest.mark.parametrize(
+    ("edited", "another"),
+    [("core/wire.py", True), ("dissect/packet_pass.py", True), ("dissect/tls/record.py", True), ("dissect/frames.py", False)],
+)
+def test_an_edit_of_what_a_kernel_imports_is_another_kernel(edited, another, tmp_path):
+    for name in ("core", "dissect"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(jit, "ROOT", tmp_path)
-    before = jit._fingerprint()
-    assert jit._fingerprint() == before
-    deepest = max((tmp_path / room).rglob("*.py"), key=lambda path: len(path.parts))
-    deepest.write_text(deepest.read_text() + "\n")
-    assert jit._fingerprint() != before
+    before = jit.source_digest(tmp_path / "dissect" / "packet_pass.py")
+    jit.source_digest.cache_clear()
+    assert jit.source_digest(tmp_path / "dissect" / "packet_pass.py") == before
+    jit.source_digest.cache_clear()
+    (tmp_path / edited).write_text((tmp_path / edited).read_text() + "\n")
+    assert (jit.source_digest(tmp_path / "dissect" / "packet_pass.py") != before) == another
+
+
+@pytest.mark.parametrize("module", ["dissect.packet_pass", "dissect.messages", "dissect.community", "capture.pcapng", "capture.blocks"])
+def test_nothing_that_a_kernel_loads_is_left_out(module):
+    code = f"import json, sys, wiretally.{module}; print(json.dumps([str(m.__file__) for n, m in sys.modules.items() if n.startswith('wiretally.')]))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = {Path(name).resolve() for name in json.loads(run.stdout)}
+    known = set(jit.sources(ROOT / (module.replace(".", "/") + ".py")))
+    assert {path for path in loaded - known if path.name != "__init__.py"} == set()
 
 
 @pytest.mark.skipif(jit.PLAIN, reason="plain Python has no machine code")

@@ -35,6 +35,8 @@ def compare(
     max_flows: cli.MaxFlows = None,
     country_db: cli.CountryDb = None,
     asn_db: cli.AsnDb = None,
+    second_db: cli.SecondDb = None,
+    catalogue: cli.Catalogue = None,
     place: cli.Place = None,
     strict: cli.Strict = False,
     quiet: cli.Quiet = False,
@@ -51,7 +53,8 @@ def compare(
         raise typer.BadParameter("--sessions: name the file that says which minutes were which mode")
     settings: Any = cli.given(
         local=local, idle_gap=idle_gap, flow_idle=flow_idle, max_flows=max_flows,
-        country_db=country_db, asn_db=asn_db, place=cli.coordinates(place) if place else None, strict=strict,
+        country_db=country_db, asn_db=asn_db, second_db=second_db, catalogue=catalogue,
+        place=cli.coordinates(place) if place else None, strict=strict,
     )  # fmt: skip
     statistics = {name: value for name, value in (("alpha", alpha), ("seed", seed)) if value is not None}
     with progress.bar(quiet=quiet) as look:

@@ -29,6 +29,8 @@ def live(
     max_flows: cli.MaxFlows = None,
     country_db: cli.CountryDb = None,
     asn_db: cli.AsnDb = None,
+    second_db: cli.SecondDb = None,
+    catalogue: cli.Catalogue = None,
     place: cli.Place = None,
     quiet: cli.Quiet = False,
 ) -> None:
@@ -46,7 +48,8 @@ def live(
 
     settings: Any = cli.given(
         local=local, idle_gap=idle_gap, flow_idle=flow_idle, max_flows=max_flows,
-        country_db=country_db, asn_db=asn_db, place=cli.coordinates(place) if place else None,
+        country_db=country_db, asn_db=asn_db, second_db=second_db, catalogue=catalogue,
+        place=cli.coordinates(place) if place else None,
     )  # fmt: skip
     warn = progress.warner(quiet=quiet)
     dissector = Dissector(pipeline.dissect_options(pipeline.DISSECTED, settings))

@@ -75,6 +75,16 @@ CountryDb = Annotated[
 AsnDb = Annotated[
     str | None, typer.Option("--asn-db", metavar="MMDB", help="Your own network database. Default: the bundled one.")
 ]
+SecondDb = Annotated[
+    str | None,
+    typer.Option("--second-db", metavar="MMDB", help="The second opinion on countries. Default: the bundled one."),
+]
+Catalogue = Annotated[
+    list[str] | None,
+    typer.Option("--catalogue", metavar="[CATEGORY=]FILE",
+                 help="Your own list of hosts, which has the first word: hosts file, ||host^ rules, AdGuard's trackers.json, "
+                      "CSV; repeatable. CATEGORY says what a list without one means."),
+]  # fmt: skip
 Place = Annotated[
     str | None,
     typer.Option("--place", metavar="LAT,LON", callback=place,

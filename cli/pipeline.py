@@ -38,9 +38,10 @@ if TYPE_CHECKING:
             """The flows with the attribution columns."""
 
 TICK_PACKETS = 100_000  # rarer ticks cost memory, more frequent ones time
-COMPARED = ("flows", "exchanges", "capture")
-OF_ADDRESSES = ("country", "asn", "as_org", "geo_check", "max_distance_km")
-OF_OWNERS = ("owner", "product", "category", "attribution_source")
+COMPARED = ("flows", "exchanges", "dns", "capture")
+OF_ADDRESSES = ("country", "asn", "as_org", "geo_check", "max_distance_km", "prefix_max_distance_km", "geo_status",
+                "country_second", "registered_country", "shared")  # fmt: skip
+OF_OWNERS = ("owner", "product", "category", "attribution_source", "parent")
 HIDDEN = "remote addresses are pseudonyms: nothing is said of countries and networks"
 DISSECTED = frozenset({"flows", "exchanges", "tls", "dns", "http"})
 
@@ -51,8 +52,9 @@ class ReadOptions(TypedDict, total=False):
     local: networks (CIDR) of the devices under observation. idle_gap: seconds of silence that end an exchange.
     flow_idle: seconds of silence that end a flow. max_flows: flows held at one time. packets: how many of
     each flow are told one by one, none unless given. strict: a capture that is cut
-    short raises. country_db, asn_db: MMDB files. place: (latitude, longitude) of the access point. progress: called
-    with the stream while it is read. warn: called with each warning, one line.
+    short raises. country_db, asn_db, second_db: MMDB files. place: (latitude, longitude) of the access point. catalogue:
+    the user's own lists of hosts. progress: called with the stream while it is read. warn: called with each warning, one
+    line.
     """
 
     local: Sequence[str]
@@ -63,6 +65,8 @@ class ReadOptions(TypedDict, total=False):
     strict: bool
     country_db: str
     asn_db: str
+    second_db: str
+    catalogue: Sequence[str]
     place: tuple[float, float]
     progress: Callable[[CaptureStream], None]
     warn: Callable[[str], None]
@@ -88,13 +92,16 @@ def frames(
         yield from _stored(listed, tables, attributor)
         return
     devices = Devices() if "devices" in tables else None
-    asked = DISSECTED.intersection(tables) | ({"flows"} if devices else set())
+    asked = DISSECTED.intersection(tables) | ({"flows"} if devices else set()) | ({"dns"} if attributor else set())
     dissector = Dissector(dissect_options(asked, options))
     progress = options.get("progress")
 
     def made(taken: Taken) -> list[tuple[str, pl.DataFrame]]:
         found = []
-        for name, frame in dissector.tables(taken).items():
+        told = dissector.tables(taken)
+        if attributor and "dns" in told:
+            attributor.learn(told["dns"])  # before the flows: an alias is told before it is used
+        for name, frame in told.items():
             if not frame.height:
                 continue
             if name == "flows" and devices:
@@ -140,7 +147,10 @@ def _stored(
 
     if len(listed) > 1:
         raise InputError(f"{listed[0]}: a store is read by itself, not together with other files")
-    found = read_store(listed[0], {*tables, *(("flows",) if "devices" in tables else ())})
+    wanted = {*tables, *(("flows",) if "devices" in tables else ()), *(("dns",) if attributor else ())}
+    found = read_store(listed[0], wanted)
+    if attributor:
+        attributor.learn(found["dns"])
     if "devices" in tables:
         devices = Devices()
         devices.add(found["flows"])
@@ -167,6 +177,7 @@ def read(path: Paths, **options: Unpack[ReadOptions]) -> Observations:
     options["warn"] = keep
     attributor = open_attributor(**options)
     found = _gathered(frames(path, TABLES, **options), TABLES)
+    attributor.learn(found["dns"])
     found["flows"] = _without_places(_listed(path), attributor, keep).join(found["flows"])
     return Observations(**found, warnings=tuple(warnings))
 
@@ -205,7 +216,7 @@ def open_attributor(**options: Unpack[ReadOptions]) -> Attributor:
     """Places and owners by the databases that `options` name, else the bundled ones."""
     from ..geo.attributor import Attributor, GeoConfig
 
-    given: dict[str, Any] = {name: options[name] for name in ("country_db", "asn_db", "place") if name in options}
+    given: dict[str, Any] = {name: options[name] for name in GeoConfig._fields if name in options}
     return Attributor.open(GeoConfig(**given))
 
 
@@ -307,6 +318,8 @@ def _measured(
     from .basis import versions
 
     attributor = open_attributor(**options)
+    if "dns" in found:
+        attributor.learn(found["dns"])
     hidden: list[str] = []
     joins = _without_places(list(found["capture"]["source"]), attributor, hidden.append)
     result = measure(joins.join(found["flows"]))
@@ -331,15 +344,22 @@ def marked(listed: list[str]) -> list[Session]:
     return found
 
 
-def where(targets: str | Sequence[str], **options: Unpack[ReadOptions]) -> pl.DataFrame:
-    """Place, network, owner and category of addresses and names, a row each, and what each of them rests on."""
+def where(
+    targets: str | Sequence[str], *, rtt_ms: float | None = None, **options: Unpack[ReadOptions]
+) -> pl.DataFrame:
+    """Place, network, owner and category of addresses and names, a row each, and what each of them rests on.
+
+    `rtt_ms`: a round trip to the addresses, measured at `place`.
+    """
     import polars as pl
 
     from ..geo import where as geo
 
     asked = [targets] if isinstance(targets, str) else list(targets)
-    kinds = {name: pl.UInt32() if name == "asn" else pl.String() for name in geo.COLUMNS}
-    return pl.DataFrame(geo.where(asked, open_attributor(**options)), schema=kinds)
+    kinds: dict[str, Any] = dict.fromkeys(geo.COLUMNS, pl.String()) | {
+        "asn": pl.UInt32(), "max_distance_km": pl.Float64(), "possible_countries": pl.List(pl.String())
+    }  # fmt: skip
+    return pl.DataFrame(geo.where(asked, open_attributor(**options), rtt_ms), schema=kinds)
 
 
 def _gathered(stream: Iterator[tuple[str, pl.DataFrame]], tables: Collection[str]) -> dict[str, pl.DataFrame]:

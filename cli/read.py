@@ -36,6 +36,8 @@ def read(
     packets: cli.Packets = None,
     country_db: cli.CountryDb = None,
     asn_db: cli.AsnDb = None,
+    second_db: cli.SecondDb = None,
+    catalogue: cli.Catalogue = None,
     place: cli.Place = None,
     strict: cli.Strict = False,
     quiet: cli.Quiet = False,
@@ -51,7 +53,8 @@ def read(
 
     settings: Any = cli.given(
         local=local, idle_gap=idle_gap, flow_idle=flow_idle, max_flows=max_flows, packets=packets,
-        country_db=country_db, asn_db=asn_db, place=cli.coordinates(place) if place else None, strict=strict,
+        country_db=country_db, asn_db=asn_db, second_db=second_db, catalogue=catalogue,
+        place=cli.coordinates(place) if place else None, strict=strict,
     )  # fmt: skip
     attributor = pipeline.open_attributor(**settings) if table == "flows" else None
     with (

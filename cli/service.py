@@ -104,6 +104,8 @@ class Service:
         self.store.keep({"capture": row}, minute_is_over=True)
 
     def _attributed(self, frames: dict[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
+        if "dns" in frames:
+            self.attributor.learn(frames["dns"])
         return {name: self.attributor.join(frame) if name in ("flows", "running") and frame.height else frame
                 for name, frame in frames.items()}  # fmt: skip
 

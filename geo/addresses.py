@@ -12,12 +12,15 @@ import socket
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import polars as pl
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import numpy.typing as npt
 
+OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+DOTTED = rf"\A{OCTET}(?:\.{OCTET}){{3}}\z"
 SPECIAL_IPV4 = (  # IANA IPv4 Special-Purpose Address Registry, what it lists as not globally reachable
     (0x00000000, 8),  # 0.0.0.0/8, RFC 791 §3.2
     (0x0A000000, 8),  # 10.0.0.0/8, RFC 1918 §3
@@ -51,15 +54,25 @@ class Packed(NamedTuple):
     rows: npt.NDArray[np.int64]
 
 
-def pack(texts: Sequence[str]) -> tuple[Packed, Packed]:
+def pack(texts: Sequence[str] | pl.Series) -> tuple[Packed, Packed]:
     """IPv4 and IPv6 addresses among `texts`; what is no address is in neither."""
-    ipv6 = [":" in text for text in texts]
-    rows = np.arange(len(texts), dtype=np.int64)
-    of_ipv6 = np.array(ipv6, np.bool_)
+    given = texts if isinstance(texts, pl.Series) else pl.Series(texts, dtype=pl.String)
+    of_ipv6 = given.str.contains(":", literal=True).fill_null(value=False).to_numpy()
+    words, rows = _dotted(given)
+    others = np.setdiff1d(np.flatnonzero(of_ipv6), rows, assume_unique=True)
     return (
-        _packed([text for text, six in zip(texts, ipv6, strict=True) if not six], rows[~of_ipv6], socket.AF_INET, 4),
-        _packed([text for text, six in zip(texts, ipv6, strict=True) if six], rows[of_ipv6], socket.AF_INET6, 16),
+        Packed(words.astype(">u4").view(np.uint8).reshape(-1, 4), rows),
+        _packed(given.gather(others).to_list(), others, socket.AF_INET6, 16),
     )
+
+
+def _dotted(given: pl.Series) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64]]:
+    """IPv4 addresses as words, and where they stand: four numbers of at most 255 without leading zeros, as in inet_pton(3)."""
+    good = given.str.contains(DOTTED).fill_null(value=False)
+    rows = np.flatnonzero(good.to_numpy()).astype(np.int64)
+    parts = given.gather(rows).str.split_exact(".", 3).struct.unnest()
+    octets = [parts[column].cast(pl.UInt32).to_numpy() for column in parts.columns]
+    return octets[0] << 24 | octets[1] << 16 | octets[2] << 8 | octets[3], rows
 
 
 def _packed(texts: list[str], rows: npt.NDArray[np.int64], family: int, width: int) -> Packed:

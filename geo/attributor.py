@@ -1,15 +1,17 @@
 """Adds to flows where they went and to whom: the columns of `core.schema.ATTRIBUTION`.
 
 Theory: each distinct address and each distinct name is looked up once, and joined to the flows. Place and network come
-from the address. Owner, product and category come from the name; without one, the network's organisation stands for
-the owner, which is weaker: it may only be where somebody rented a server. The smallest round trip ever seen to an
-address bounds how far away its server can be, and so can refute a country; it never confirms one.
+from the address, with everything that speaks for or against the place (`evidence.py`). Owner, product and category come
+from the name; where nobody knows it, from the first alias behind it (a member of the CNAME chain that the device was
+told) that somebody knows: measuring code likes to hide behind names of the site itself. Without a name the network's
+organisation stands for the owner, which is weaker: it may only be where somebody rented a server.
 
-`attribution_source`: `catalogue`, `third-party-web` (a row of that list), `domain` (no row: the owner is the registered
-domain itself), `as` (no name: the owner is the network's organisation), null (neither).
+`attribution_source`: `list:FILE` (the user's own list), `catalogue`, `third-party-web` (rows of these), `cname` (such a
+row, of the alias in the column `cname`), `domain` (no row: the owner is the registered domain itself), `as` (no name:
+the owner is the network's organisation), null (neither).
 
-Rules: nothing leaves the machine. Memory is bounded: beyond `MOST_KNOWN` addresses or names the older are forgotten
-and, if they come again, looked up again; a forgotten round trip only makes a bound wider.
+Rules: nothing leaves the machine. Memory is bounded: beyond `MOST_KNOWN` addresses, names or aliases the older are
+forgotten and, if they come again, looked up again; a forgotten round trip only makes a bound wider.
 """
 
 from __future__ import annotations
@@ -21,143 +23,162 @@ import polars as pl
 from ..core.errors import InputError
 from ..core.schema import ATTRIBUTION
 from .addresses import pack, placeable
-from .catalogue import Catalogue
-from .databases import NOWHERE, Network, open_database
+from .aliases import Aliases
+from .catalogue import DOMAIN, Catalogue
+from .databases import NOWHERE, SILENT, Network, Opinion, open_database
+from .evidence import checked, status
 from .outlines import Outlines
+from .roundtrips import MOST_KNOWN, RoundTrips
+from .shared import Shared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from .databases import Database
 
-KM_PER_RTT_MS = 100.0  # light in fibre does 2/3 c, there and back: Katz-Bassett et al., IMC 2006, §3.1
-MARGIN_KM = 100.0  # outlines at 1:50 million, islands they leave out, a configured place that is not quite it: 1 ms
-MOST_KNOWN = 1 << 18
-BY_NETWORK = "as"
-NAMED = ("owner", "product", "category", "attribution_source")
+BY_NETWORK, BY_ALIAS = "as", "cname"
+NAMED = ("owner", "product", "category", "attribution_source", "parent")
 
 
 class GeoConfig(NamedTuple):
-    """`country_db`, `asn_db`: MMDB files, else those of the environment, else the bundled ones.
+    """`country_db`, `asn_db`, `second_db`: MMDB files, else those of the environment, the user's own, or the bundled.
 
-    `place`: (latitude, longitude) of the access point in degrees; without it no country is checked.
+    `place`: (latitude, longitude) of the access point in degrees; without it no country is checked. `catalogue`: the
+    user's own lists, as `lists.py` reads them; the first has the first word.
     """
 
     country_db: str | None = None
     asn_db: str | None = None
+    second_db: str | None = None
     place: tuple[float, float] | None = None
+    catalogue: Sequence[str] = ()
 
 
 class Attributor:
     """What is known of addresses and names, and of distances from one place."""
 
     def __init__(
-        self, country: Database, asn: Database, catalogue: Catalogue, place: tuple[float, float] | None
+        self, country: Database, asn: Database, second: Database, catalogue: Catalogue, place: tuple[float, float] | None
     ) -> None:
-        self.country, self.asn, self.catalogue, self.place = country, asn, catalogue, place
-        self._outlines = Outlines()
+        self.country, self.asn, self.second, self.catalogue, self.place = country, asn, second, catalogue, place
+        self.outlines, self.shared = Outlines(), Shared()
         self._distances: dict[str, float | None] = {}
         self._placed = _Known("remote_ip", self._place)
         self._named = _Known("name", self._name)
-        self._fastest = pl.DataFrame(schema={"remote_ip": pl.String, "rtt_ms": pl.Float64})
+        self._trips, self._aliases = RoundTrips(), Aliases()
 
     @classmethod
     def open(cls, config: GeoConfig = GeoConfig()) -> Attributor:  # noqa: B008  (immutable)
-        """Opens the databases; `DatabaseError` where one cannot be used, `InputError` for a place that is none."""
+        """Opens the databases; `DatabaseError` where one cannot be used, `InputError` for a place or list that is none."""
         if config.place is not None:
             latitude, longitude = config.place
             if not (-90 <= latitude <= 90 and -180 <= longitude <= 180):
                 raise InputError(f"place {latitude},{longitude}: not on the globe: write latitude,longitude in degrees")
         return cls(
-            open_database("country", config.country_db), open_database("asn", config.asn_db), Catalogue(), config.place
-        )
+            open_database("country", config.country_db), open_database("asn", config.asn_db),
+            open_database("second", config.second_db), Catalogue(theirs=config.catalogue), config.place,
+        )  # fmt: skip
 
     @property
     def databases(self) -> list[dict[str, str | None]]:
         """What the columns rest on: name, kind, path, type, build_date, licence, attribution, sha256."""
-        return [self.country.info, self.asn.info, *self.catalogue.info()]
+        mmdb = [each.info for each in (self.country, self.asn, self.second)]
+        return [*mmdb, *self.shared.info(), *self.catalogue.info()]
+
+    def learn(self, dns: pl.DataFrame) -> None:
+        """Takes in the aliases that answers of a dns table tell."""
+        self._aliases.learn(dns)
 
     def join(self, flows: pl.DataFrame) -> pl.DataFrame:
         """`flows` (with remote_ip, name, rtt_remote_ms) with the ATTRIBUTION columns after its own, rows in order."""
         flows = flows.drop([column.name for column in ATTRIBUTION], strict=False)
-        placed = self._placed.rows(flows["remote_ip"]).join(self._bounded(flows), on="remote_ip", how="left")
-        named = self._named.rows(flows["name"])
-        joined = flows.join(self._checked(placed), on="remote_ip", how="left", maintain_order="left")
+        placed = self._placed.rows(flows["remote_ip"]).join(self._trips.bounds(flows), on="remote_ip", how="left")
+        named = self._unmasked(self._named.rows(flows["name"]))
+        joined = flows.join(self._judged(placed), on="remote_ip", how="left", maintain_order="left")
         joined = joined.join(named, on="name", how="left", maintain_order="left")
         unnamed = pl.col("owner").is_null() & pl.col("as_org").is_not_null()
         return joined.with_columns(
             owner=pl.coalesce("owner", "as_org"),
+            parent=pl.coalesce("parent", "as_org"),
             attribution_source=pl.when(unnamed).then(pl.lit(BY_NETWORK)).otherwise("attribution_source"),
             geo_check=pl.col("geo_check").fill_null("unknown"),
         ).select(*flows.columns, *(column.name for column in ATTRIBUTION))
 
     def addresses(self, addresses: Sequence[str]) -> pl.DataFrame:
-        """A row per address, in order: address, country, asn, as_org; null where it has none."""
+        """A row per address, in order: address, country, asn, as_org, country_second, registered_country, shared."""
         return self._place(pl.Series("address", addresses, pl.String))
 
     def names(self, names: Sequence[str]) -> pl.DataFrame:
-        """A row per name, in order: name, owner, product, category, attribution_source; null where unknown."""
+        """A row per name, in order: name, owner, product, category, attribution_source, parent; null where unknown."""
         return self._name(pl.Series("name", names, pl.String))
 
     def _place(self, addresses: pl.Series) -> pl.DataFrame:
-        texts = addresses.to_list()
-        families = [placeable(family) for family in pack(texts)]
-        places, codes = self.country.look_up(texts, families)
-        spots, networks = self.asn.look_up(texts, families)
+        families = [placeable(family) for family in pack(addresses)]
+        places, codes = self.country.look_up(addresses, families)
+        spots, networks = self.asn.look_up(addresses, families)
+        seats, opinions = self.second.look_up(addresses, families)
         known = [each if isinstance(each, Network) else NOWHERE for each in networks]
+        told = [each if isinstance(each, Opinion) else SILENT for each in opinions]
+        numbers = pl.Series("asn", [each.asn for each in known], pl.UInt32).gather(spots)
         return pl.DataFrame([
             addresses,
             pl.Series("country", codes, pl.String).gather(places),
-            pl.Series("asn", [each.asn for each in known], pl.UInt32).gather(spots),
+            numbers,
             pl.Series("as_org", [each.as_org for each in known], pl.String).gather(spots),
+            pl.Series("country_second", [each.country for each in told], pl.String).gather(seats),
+            pl.Series("registered_country", [each.registered for each in told], pl.String).gather(seats),
+            self.shared.operators(families, numbers),
         ])  # fmt: skip
 
     def _name(self, names: pl.Series) -> pl.DataFrame:
-        columns: dict[str, list[str | None]] = {column: [] for column in NAMED}
-        owners, products, categories, sources = columns.values()
-        for name in names.to_list():
-            found = self.catalogue.find(name)
-            owners.append(found.owner)
-            products.append(found.product)
-            categories.append(found.category)
-            sources.append(found.source)
-        return pl.DataFrame([names, *(pl.Series(column, values, pl.String) for column, values in columns.items())])
+        find, parent = self.catalogue.find, self.catalogue.parent
+        found = [find(name) for name in names.to_list()]
+        columns = (
+            [each.owner for each in found], [each.product for each in found], [each.category for each in found],
+            [each.source for each in found], [parent(each.owner) for each in found],
+        )  # fmt: skip
+        return pl.DataFrame([
+            names, *(pl.Series(column, values, pl.String) for column, values in zip(NAMED, columns, strict=True))
+        ])  # fmt: skip
 
-    def _bounded(self, flows: pl.DataFrame) -> pl.DataFrame:
-        """remote_ip, rtt_ms: the smallest round trips of all frames so far; a time that ran backwards is none."""
-        rtt = pl.col("rtt_remote_ms")
-        now = flows.filter(pl.col("remote_ip").is_not_null() & rtt.is_finite() & (rtt >= 0)).select(
-            "remote_ip", rtt_ms="rtt_remote_ms"
-        )
-        least = pl.concat([self._fastest, now]).group_by("remote_ip").agg(pl.col("rtt_ms").min())
-        self._fastest = least if least.height <= MOST_KNOWN else least.join(now, on="remote_ip", how="semi")
-        return least
+    def _unmasked(self, named: pl.DataFrame) -> pl.DataFrame:
+        """Names with `cname`: those that only their domain speaks for have the words of an alias that somebody knows."""
+        rows = []
+        unknown = named.filter(pl.col("attribution_source") == DOMAIN)["name"]
+        for name in self._aliases.names(unknown):
+            for alias in self._aliases.chain(name):
+                found = self.catalogue.find(alias)
+                if found.source not in {None, DOMAIN}:
+                    parent = self.catalogue.parent(found.owner)
+                    rows.append((name, found.owner, found.product, found.category, BY_ALIAS, parent, alias))
+                    break
+        kinds = dict.fromkeys(("name", *NAMED, "cname"), pl.String)
+        aliased = pl.DataFrame(rows, schema=kinds, orient="row")
+        if aliased.is_empty():
+            return named.with_columns(cname=pl.lit(None, pl.String))
+        kept = named.join(aliased, on="name", how="anti").with_columns(cname=pl.lit(None, pl.String))
+        return pl.concat([kept, aliased.select(kept.columns)])
 
-    def _checked(self, placed: pl.DataFrame) -> pl.DataFrame:
-        """Places with `max_distance_km` and `geo_check` instead of the round trip."""
+    def _judged(self, placed: pl.DataFrame) -> pl.DataFrame:
+        """Places with `geo_check` and `geo_status`."""
+        codes = placed["country"].drop_nulls().unique().to_list()
         far = pl.DataFrame(
-            [(code, self._distance_km(code)) for code in placed["country"].drop_nulls().unique().to_list()],
+            [(code, self.distance_km(code)) for code in codes],
             schema={"country": pl.String, "away_km": pl.Float64}, orient="row",
         )  # fmt: skip
-        most = pl.col("max_distance_km")
         return (
             placed.join(far, on="country", how="left")
-            .with_columns(max_distance_km=pl.col("rtt_ms") * KM_PER_RTT_MS)
-            .with_columns(
-                geo_check=pl.when(most.is_null() | pl.col("away_km").is_null())
-                .then(pl.lit("unknown"))
-                .when(pl.col("away_km") > most + MARGIN_KM)
-                .then(pl.lit("impossible"))
-                .otherwise(pl.lit("plausible"))
-            )
-            .drop("rtt_ms", "away_km")
+            .with_columns(geo_check=checked())
+            .with_columns(geo_status=status(weak_ipv6=self.country.bundled))
+            .drop("away_km")
         )
 
-    def _distance_km(self, code: str) -> float | None:
+    def distance_km(self, code: str) -> float | None:
+        """From the place to a country; None without a place, or for a country without an outline."""
         if self.place is None:
             return None
         if code not in self._distances:
-            self._distances[code] = self._outlines.distance_km(self.place, code)
+            self._distances[code] = self.outlines.distance_km(self.place, code)
         return self._distances[code]
 
 

@@ -3,7 +3,11 @@
 Theory: the catalogue is lists of domains in `data/catalogue/`, each row with its source. A row covers one name
 (`exact`) or a domain with all below it (`suffix`). The longest domain wins; for the same domain the project's own list
 comes before third-party-web, and inside a list the exact row before the suffix. A name that no row covers still has a
-registrable domain, by the Public Suffix List: that stands for an owner whom nobody here knows.
+registrable domain, by the Public Suffix List: that stands for an owner whom nobody here knows. Owners may belong to
+others: `owners.csv` says to whom.
+
+The user's own lists (`lists.py`) come before all of these, the first of them first; what they do not say of a host is
+filled in from below, but the word is theirs.
 
 Rules: names come from the network: any text is answered, nothing is looked up anywhere but here.
 """
@@ -12,11 +16,13 @@ from __future__ import annotations
 
 import csv
 import ipaddress
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..core.errors import DatabaseError
 from .databases import BUNDLED, sha256
+from .lists import LISTED, read_list
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +30,7 @@ if TYPE_CHECKING:
 
 COLUMNS = ("owner", "domain", "match", "product", "category", "country", "source", "licence", "date")
 MAX_NAME = 4 * 253  # RFC 1035 §2.3.4 allows 253 characters of text; each may be written as \DDD
+OWNER_COLUMNS = ("owner", "parent", "source", "date")
 CATALOGUE, THIRD_PARTY_WEB, DOMAIN = "catalogue", "third-party-web", "domain"
 
 
@@ -45,8 +52,11 @@ LISTS = (  # the first word first
 )  # fmt: skip
 
 
+OWNERS = BUNDLED / "catalogue" / "owners.csv"
+
+
 class Attribution(NamedTuple):
-    """Who, what, what for, and by whose word: `catalogue`, `third-party-web`, `domain`; all None where unknown."""
+    """Who, what, what for, and by whose word: `list:FILE`, `catalogue`, `third-party-web`, `domain`; None where unknown."""
 
     owner: str | None
     product: str | None
@@ -61,13 +71,22 @@ UNKNOWN = Attribution(None, None, None, None)
 class Catalogue:
     """Rows by domain; `DatabaseError` where a file cannot be read."""
 
-    def __init__(self, lists: Sequence[List] = LISTS) -> None:
+    def __init__(self, lists: Sequence[List] = LISTS, theirs: Sequence[str] = ()) -> None:
+        """`theirs`: the user's own lists, as `lists.read_list` takes them; `InputError` where one is none."""
         self.lists = lists
+        self.theirs = [read_list(asked) for asked in theirs]
         self._exact: dict[str, Attribution] = {}
         self._suffix: dict[str, Attribution] = {}
         self._dates: dict[str, str] = {}
         for each in lists:
             self._load(each)
+        self._parents = _parents()
+        self._their_exact: dict[str, Attribution] = {}
+        self._their_suffix: dict[str, Attribution] = {}
+        for own in reversed(self.theirs):
+            for row in reversed(own.rows):
+                said = Attribution(row.owner, row.product, row.category, f"list:{own.name}", own.name)
+                (self._their_exact if row.exact else self._their_suffix)[row.domain] = said
 
     def _load(self, each: List) -> None:
         exact: dict[str, Attribution] = {}
@@ -98,14 +117,19 @@ class Catalogue:
         host = bare(name)
         if not host or len(host) > MAX_NAME or is_address(host):
             return UNKNOWN
-        found = self._exact.get(host)
-        tail = host
-        while found is None:
-            found = self._suffix.get(tail)
-            _, dot, tail = tail.partition(".")
-            if not dot:
-                break
-        return found or self._by_domain(host)
+        found = _longest(host, self._exact, self._suffix) or self._by_domain(host)
+        theirs = _longest(host, self._their_exact, self._their_suffix) if self.theirs else None
+        if theirs is None:
+            return found
+        says_nothing = theirs.category in {None, LISTED}
+        category = (found.category or theirs.category) if says_nothing else theirs.category
+        if theirs.owner is None and theirs.product is None:  # they say at most what for
+            return theirs._replace(owner=found.owner, product=found.product, category=category)
+        return theirs._replace(owner=theirs.owner or found.owner, category=category)
+
+    def parent(self, owner: str | None) -> str | None:
+        """The organisation that an owner belongs to at last, else the owner itself."""
+        return owner if owner is None else self._parents.get(owner, owner)
 
     def _by_domain(self, host: str) -> Attribution:
         domain = self.registrable(host)
@@ -131,7 +155,49 @@ class Catalogue:
                 "sha256": sha256(each.path),
             }
             for each in self.lists
+        ] + [
+            {
+                "name": each.name, "kind": "catalogue", "path": str(each.path), "type": "the user's own list",
+                "build_date": f"{datetime.fromtimestamp(each.path.stat().st_mtime, UTC):%Y-%m-%d}", "licence": None,
+                "attribution": None, "sha256": sha256(each.path),
+            }
+            for each in self.theirs
         ]  # fmt: skip
+
+
+def _longest(host: str, exact: dict[str, Attribution], suffix: dict[str, Attribution]) -> Attribution | None:
+    """The row for the host itself, else for the longest domain that it lies in."""
+    found = exact.get(host)
+    tail = host
+    while found is None:
+        found = suffix.get(tail)
+        _, dot, tail = tail.partition(".")
+        if not dot:
+            break
+    return found
+
+
+def _parents(path: Path = OWNERS) -> dict[str, str]:
+    """Owners to the organisation at the top; `DatabaseError` where the file cannot be read or goes in a circle."""
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = csv.DictReader(file)
+            if tuple(rows.fieldnames or ()) != OWNER_COLUMNS:
+                raise DatabaseError(f"{path}: line 1: expected the columns {','.join(OWNER_COLUMNS)}")
+            direct = {row["owner"]: row["parent"] for row in rows}
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DatabaseError(f"{path}: cannot be read: install the package anew ({error})") from error
+    found = {}
+    for owner in direct:
+        top = owner
+        for _ in range(len(direct) + 1):
+            if top not in direct:
+                break
+            top = direct[top]
+        else:
+            raise DatabaseError(f"{path}: {owner} belongs to itself in the end: install the package anew")
+        found[owner] = top
+    return found
 
 
 def _attribution(row: dict[str, str], each: List) -> Attribution:

@@ -1,8 +1,12 @@
 """Opens MMDB files of countries and of networks, and reads their records whatever schema they have.
 
-Theory: files in the GeoLite2 schema (MaxMind's, DB-IP's own, the bundled ones) are read by `geoip2`; others (IPinfo,
-ip-location-db) hold flat records, told apart by a sample, never by their name. Which file: the one that is asked for,
-else the environment's (`WIRETALLY_COUNTRY_DB`, `WIRETALLY_ASN_DB`), else the bundled one.
+Theory: files in the GeoLite2 schema (MaxMind's, DB-IP's own, the bundled ones) nest their records; others (IPinfo,
+ip-location-db) hold flat ones, told apart by a sample, never by their name. Which file: the one that is asked for, else
+the environment's (`WIRETALLY_COUNTRY_DB`, …), else the one that `wiretally data update` has put in place, else the
+bundled one.
+
+Kinds: `country` says where an address is used, `asn` who announces it, `second` is another database's opinion of the
+country, with the country of registration where it knows that.
 
 Rules: a file that cannot be used is an error when it is opened, in one line. An address without a record is None.
 """
@@ -11,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -23,18 +28,21 @@ from ..core.errors import DatabaseError
 from .tree import Tree
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     import numpy.typing as npt
+    import polars as pl
 
     from .addresses import Packed
 
-Kind = Literal["country", "asn"]
+Kind = Literal["country", "asn", "second"]
+KINDS: tuple[Kind, ...] = ("country", "asn", "second")
 BUNDLED = Path(__file__).resolve().parent.parent / "data"
-VARIABLES: dict[Kind, str] = {"country": "WIRETALLY_COUNTRY_DB", "asn": "WIRETALLY_ASN_DB"}
+VARIABLES: dict[Kind, str] = {kind: f"WIRETALLY_{kind.upper()}_DB" for kind in KINDS}
 EXAMPLES: dict[Kind, str] = {
     "country": "GeoLite2-Country, DB-IP Country or IPinfo Lite",
     "asn": "GeoLite2-ASN, DB-IP ASN or IPinfo Lite",
+    "second": "GeoLite2-Country, DB-IP Country or IPinfo Lite",
 }
 SAMPLE = 100  # records that are looked at to tell a schema
 DB_IP = "IP Geolocation by DB-IP (https://db-ip.com)"
@@ -53,6 +61,7 @@ ORIGINS = (
     Origin("wiretally-Country", "DB-IP Country Lite", "CC BY 4.0", DB_IP),
     Origin("wiretally-ASN", "Route Views, NRO and DB-IP ASN Lite", "CC BY 4.0",
            f"routeviews.org; nro.net; {DB_IP}; merged by ip-location-db"),
+    Origin("wiretally-Second", "Geofeeds, WHOIS and RIR delegations", "CC BY 4.0", "nro.net; merged by ip-location-db"),
     Origin("DBIP-", None, "CC BY 4.0 where Lite", DB_IP),
     Origin("GeoLite2-", None, "GeoLite End User License Agreement",
            "This product includes GeoLite Data created by MaxMind, available from https://www.maxmind.com"),
@@ -67,8 +76,15 @@ class Network(NamedTuple):
     as_org: str | None
 
 
-NOWHERE = Network(None, None)
-Answer = str | Network
+class Opinion(NamedTuple):
+    """Where a second database puts an address, and where its block is registered."""
+
+    country: str | None
+    registered: str | None
+
+
+NOWHERE, SILENT = Network(None, None), Opinion(None, None)
+Answer = str | Network | Opinion
 
 
 def country_of(record: Any) -> str | None:  # noqa: ANN401  (whatever a file holds)
@@ -92,6 +108,16 @@ def network_of(record: Any) -> Network | None:  # noqa: ANN401  (whatever a file
     return Network(int(digits), next((name for name in names if isinstance(name, str) and name), None))
 
 
+def opinion_of(record: Any) -> Opinion | None:  # noqa: ANN401  (whatever a file holds)
+    """Both countries out of a nested record, as GeoLite2 has them; a flat one has no country of registration."""
+    registered = country_of({"country": record.get("registered_country")}) if isinstance(record, dict) else None
+    found = Opinion(country_of(record), registered)
+    return None if found == SILENT else found
+
+
+READERS: dict[Kind, Callable[[Any], Answer | None]] = {"country": country_of, "asn": network_of, "second": opinion_of}
+
+
 class Database:
     """One open file. `kind` says what is asked of it; `DatabaseError` if it cannot answer that."""
 
@@ -106,35 +132,15 @@ class Database:
             raise DatabaseError(f"{path}: no such file: give {EXAMPLES[kind]} in MMDB form") from error
         except (OSError, maxminddb.InvalidDatabaseError, UnicodeDecodeError, ValueError) as error:
             raise DatabaseError(f"{path}: not an MMDB file, or damaged: get it anew ({_line(error)})") from error
-        read = country_of if kind == "country" else network_of
+        read = READERS[kind]
         if not any(read(record) for _, record in samples):
             held = _line(samples[0][1]) if samples else "nothing"
-            raise DatabaseError(f"{path}: records hold {held[:60]}, no {kind}: give {EXAMPLES[kind]} in MMDB form")
-        self._answer = self._by_geoip2(samples[0][0]) or (lambda address: read(reader.get(address)))
-
-    def _by_geoip2(self, sample: str) -> Callable[[str], Answer | None] | None:
-        """A look-up, of addresses that have a record, through `geoip2`, if that takes this file for one of its own."""
-        import geoip2.database
-
-        reader = geoip2.database.Reader(self.path)
-
-        def country(address: str) -> str | None:
-            return reader.country(address).country.iso_code
-
-        def network(address: str) -> Network:
-            found = reader.asn(address)
-            return Network(found.autonomous_system_number, found.autonomous_system_organization)
-
-        look_up = country if self.kind == "country" else network
-        try:
-            look_up(sample)
-        except TypeError:  # not a file of its schema
-            reader.close()
-            return None
-        return look_up
+            wanted = "country" if kind == "second" else kind
+            raise DatabaseError(f"{path}: records hold {held[:60]}, no {wanted}: give {EXAMPLES[kind]} in MMDB form")
+        self._reader, self._read = reader, read
 
     def look_up(
-        self, addresses: Sequence[str], families: Sequence[Packed]
+        self, addresses: pl.Series, families: Sequence[Packed]
     ) -> tuple[npt.NDArray[np.int64], list[Answer | None]]:
         """For each address a place in the list of distinct answers; the first of those is None, for "nowhere".
 
@@ -143,11 +149,11 @@ class Database:
         places = np.zeros(len(addresses), np.int64)
         answers: list[Answer | None] = [None]
         for packed in families:
-            reached = self._tree.leaves(packed.octets)
-            leaves, first, which = np.unique(reached, return_index=True, return_inverse=True)
+            leaves, first, which = np.unique(self._tree.leaves(packed.octets), return_index=True, return_inverse=True)
             found = np.zeros(len(leaves), np.int64)
-            for number, (leaf, row) in enumerate(zip(leaves.tolist(), packed.rows[first].tolist(), strict=True)):
-                answer = self._decoded(addresses[row]) if leaf >= 0 else None
+            held = np.flatnonzero(leaves >= 0)
+            for number, address in zip(held.tolist(), addresses.gather(packed.rows[first[held]]), strict=True):
+                answer = self._decoded(address)
                 if answer is not None:
                     found[number] = len(answers)
                     answers.append(answer)
@@ -156,7 +162,7 @@ class Database:
 
     def _decoded(self, address: str) -> Answer | None:
         try:
-            return self._answer(address)
+            return self._read(self._reader.get(address))
         except (maxminddb.InvalidDatabaseError, UnicodeDecodeError, ValueError) as error:
             raise DatabaseError(f"{self.path}: damaged at {address}: get it anew ({_line(error)})") from error
 
@@ -164,6 +170,11 @@ class Database:
     def built(self) -> str:
         """The file's own build date, YYYY-MM-DD."""
         return f"{datetime.fromtimestamp(self._metadata.build_epoch, UTC):%Y-%m-%d}"
+
+    @property
+    def bundled(self) -> bool:
+        """Whether it is a file of this project's making."""
+        return self._metadata.database_type.startswith("wiretally-")
 
     @property
     def name(self) -> str:
@@ -187,9 +198,19 @@ class Database:
 
 
 def open_database(kind: Kind, asked: str | os.PathLike[str] | None = None) -> Database:
-    """The file that is asked for, else the environment's, else the bundled one."""
-    chosen = asked or os.environ.get(VARIABLES[kind]) or BUNDLED / f"{kind}.mmdb"
+    """The file that is asked for, else the environment's, else one that the user has put in place, else the bundled one."""
+    own = data_folder() / f"{kind}.mmdb"
+    chosen = asked or os.environ.get(VARIABLES[kind]) or (own if own.exists() else BUNDLED / f"{kind}.mmdb")
     return Database(Path(chosen).expanduser(), kind)
+
+
+def data_folder() -> Path:
+    """Where a user's own files lie: `WIRETALLY_DATA_DIR`, else where the XDG Base Directory Specification has them."""
+    chosen = os.environ.get("WIRETALLY_DATA_DIR")
+    if chosen:
+        return Path(chosen).expanduser()
+    base = os.environ.get("XDG_DATA_HOME", "")
+    return (Path(base) if base.startswith("/") else Path("~/.local/share").expanduser()) / "wiretally"
 
 
 def sha256(path: Path) -> str:

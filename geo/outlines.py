@@ -67,6 +67,11 @@ class Outlines:
         return min(float(to_edges_km(place, ring).min()) for ring in rings)
 
 
+    def distances_km(self, place: tuple[float, float]) -> dict[str, float]:
+        """To every country that has an outline of its own."""
+        return {code: km for code in self.codes if (km := self.distance_km(place, code)) is not None}
+
+
 def inside(place: tuple[float, float], rings: list[Floats]) -> bool:
     """Whether an odd number of rings surrounds the place: holes take away what they surround."""
     latitude, longitude = place

@@ -1,3 +1,4 @@
+import csv
 import random
 
 import polars as pl
@@ -5,10 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from wiretally.core.errors import DatabaseError, InputError
-from wiretally.core.schema import ATTRIBUTION, FLOWS, polars_schema
+from wiretally.core.schema import ATTRIBUTION, DNS, FLOWS, polars_schema
 from wiretally.geo import attributor as module
-from wiretally.geo.attributor import KM_PER_RTT_MS, MARGIN_KM, Attributor, GeoConfig
+from wiretally.geo import roundtrips
+from wiretally.geo.attributor import Attributor, GeoConfig
+from wiretally.geo.catalogue import LISTS
+from wiretally.geo.databases import KINDS
 from wiretally.geo.outlines import Outlines
+from wiretally.geo.roundtrips import KM_PER_RTT_MS, MARGIN_KM
 
 BERLIN = (52.52, 13.405)
 SINGAPORE, GOOGLE, PRIVATE = "161.117.71.74", "8.8.8.8", "192.168.1.1"
@@ -45,6 +50,8 @@ class TestWords:
             "country": "SG", "asn": 45102, "as_org": "Alibaba (US) Technology Co., Ltd.",
             "owner": "Xiaomi Corporation", "product": row["product"], "category": "telemetry",
             "attribution_source": "catalogue", "geo_check": "unknown", "max_distance_km": 1250.0,
+            "prefix_max_distance_km": 1250.0, "geo_status": "agree", "country_second": "SG", "registered_country": "SG",
+            "shared": None, "parent": "Xiaomi Corporation", "cname": None,
         }  # fmt: skip
         assert row["product"]
 
@@ -69,7 +76,7 @@ class TestWords:
 
     def test_no_address_at_all(self, plain):
         row = one(plain, None)
-        assert [row[name] for name in COLUMNS] == [None] * 7 + ["unknown", None]
+        assert {name: row[name] for name in COLUMNS if row[name] is not None} == {"geo_check": "unknown"}
 
 
 class TestShape:
@@ -106,11 +113,12 @@ class TestShape:
         texts = [GOOGLE, "word", PRIVATE, GOOGLE]
         assert plain.addresses(texts).to_dict(as_series=False) == {
             "address": texts, "country": ["US", None, None, "US"], "asn": [15169, None, None, 15169],
-            "as_org": ["Google LLC", None, None, "Google LLC"],
+            "as_org": ["Google LLC", None, None, "Google LLC"], "country_second": ["US", None, None, "US"],
+            "registered_country": ["US", None, None, "US"], "shared": ["Google", None, None, "Google"],
         }  # fmt: skip
         found = plain.names(["x.mi.com", "8.8.8.8", "x.mi.com"])
         assert found["owner"].to_list() == ["Xiaomi Corporation", None, "Xiaomi Corporation"]
-        assert plain.names([]).columns == ["name", "owner", "product", "category", "attribution_source"]
+        assert plain.names([]).columns == ["name", "owner", "product", "category", "attribution_source", "parent"]
         assert plain.addresses([]).height == 0
 
 
@@ -162,7 +170,7 @@ class TestLightSpeed:
 class TestOncePerRun:
     def count(self, monkeypatch, attributor):
         asked = []
-        for database in (attributor.country, attributor.asn):
+        for database in (attributor.country, attributor.asn, attributor.second):
             whole = database.look_up
             monkeypatch.setattr(
                 database, "look_up", lambda texts, *rest, whole=whole: asked.extend(texts) or whole(texts, *rest)
@@ -175,10 +183,11 @@ class TestOncePerRun:
         asked = self.count(monkeypatch, plain)
         for _ in range(3):
             plain.join(flows(*[(GOOGLE, "a.example.org", None), (SINGAPORE, "b.example.org", None)] * 5))
-        assert sorted(asked) == sorted([GOOGLE, SINGAPORE] * 2 + ["a.example.org", "b.example.org"])
+        assert sorted(asked) == sorted([GOOGLE, SINGAPORE] * 3 + ["a.example.org", "b.example.org"])
 
     def test_memory_is_bounded_and_what_was_forgotten_is_looked_up_again(self, monkeypatch, berlin):
         monkeypatch.setattr(module, "MOST_KNOWN", 10)
+        monkeypatch.setattr(roundtrips, "MOST_KNOWN", 10)
         first = one(berlin, SINGAPORE, "sa.api.intl.miui.com", 9.0)
         for block in range(5):
             rows = [(f"8.8.{block}.{number}", f"h{block}-{number}.example.org", 5.0) for number in range(8)]
@@ -186,7 +195,7 @@ class TestOncePerRun:
             assert joined["country"].null_count() == 0
             assert berlin._placed.frame.height <= 10
             assert berlin._named.frame.height <= 10
-            assert berlin._fastest.height <= 10
+            assert berlin._trips._least["remote_ip"].height <= 10
         again = one(berlin, SINGAPORE, "sa.api.intl.miui.com", 9.0)
         assert again == first
 
@@ -200,14 +209,16 @@ class TestOncePerRun:
 
 
 def test_what_it_rests_on_is_listed(plain):
-    assert [each["kind"] for each in plain.databases] == ["country", "asn", "catalogue", "catalogue"]
+    assert [each["kind"] for each in plain.databases] == [
+        "country", "asn", "second", "shared", "shared", "catalogue", "catalogue"
+    ]  # fmt: skip
     for each in plain.databases:
         assert set(each) == {"name", "kind", "path", "type", "build_date", "licence", "attribution", "sha256"}
         assert all(each.values())
 
 
 def test_files_of_the_users_are_named_when_they_are_missing(tmp_path):
-    for config in (GeoConfig(country_db=str(tmp_path / "x")), GeoConfig(asn_db=str(tmp_path / "x"))):
+    for config in (GeoConfig(**{f"{kind}_db": str(tmp_path / "x")}) for kind in KINDS):
         with pytest.raises(DatabaseError, match="no such file"):
             Attributor.open(config)
 
@@ -216,3 +227,53 @@ def test_files_of_the_users_are_named_when_they_are_missing(tmp_path):
 def test_a_place_that_is_not_on_the_globe(place):
     with pytest.raises(InputError, match="not on the globe"):
         Attributor.open(GeoConfig(place=place))
+
+
+class TestAliases:
+    def dns(self, *records):
+        answers = [{"name": name, "type": "CNAME", "data": data, "ttl": 9} for name, data in records]
+        return pl.DataFrame([{"answers": answers}], schema=polars_schema(DNS))
+
+    def test_a_name_that_hides_somebody_is_theirs_and_says_so(self, plain):
+        plain.learn(self.dns(("metrics.shop.example", "a.edge.example"), ("a.edge.example", "data.mistat.xiaomi.com")))
+        row = one(plain, GOOGLE, "metrics.shop.example")
+        assert (row["owner"], row["category"], row["attribution_source"], row["cname"]) == (
+            "Xiaomi Corporation", "telemetry", "cname", "data.mistat.xiaomi.com",
+        )  # fmt: skip
+        assert row["parent"] == "Xiaomi Corporation"
+
+    def test_a_name_that_is_known_itself_keeps_its_owner(self, plain):
+        plain.learn(self.dns(("www.mi.com", "stats.g.doubleclick.net")))
+        row = one(plain, GOOGLE, "www.mi.com")
+        assert (row["owner"], row["attribution_source"], row["cname"]) == ("Xiaomi Corporation", "catalogue", None)
+
+    def test_nor_does_an_alias_that_nobody_knows(self, plain):
+        plain.learn(self.dns(("a.shop.example", "b.nobody.example")))
+        row = one(plain, GOOGLE, "a.shop.example")
+        assert (row["owner"], row["attribution_source"], row["cname"]) == ("shop.example", "domain", None)
+
+    def test_an_alias_that_is_told_later_counts_from_then_on(self, plain):
+        assert one(plain, GOOGLE, "late.shop.example")["attribution_source"] == "domain"
+        plain.learn(self.dns(("late.shop.example", "data.mistat.xiaomi.com")))
+        assert one(plain, GOOGLE, "late.shop.example")["attribution_source"] == "cname"
+
+    def test_every_vendor_host_has_its_owner_behind_an_alias(self, plain):
+        with LISTS[0].path.open(newline="", encoding="utf-8") as file:
+            held = list(csv.DictReader(file))
+        plain.learn(self.dns(*((f"h{number}.shop{number}.example", row["domain"]) for number, row in enumerate(held))))
+        joined = plain.join(flows(*((None, f"h{number}.shop{number}.example", None) for number in range(len(held)))))
+        assert joined["owner"].to_list() == [row["owner"] for row in held]
+        assert joined["attribution_source"].unique().to_list() == ["cname"]
+
+
+def test_parents_stand_above_owners(plain):
+    row = one(plain, GOOGLE, "app.adjust.com")
+    assert (row["owner"], row["parent"]) == ("Adjust (AppLovin)", "AppLovin")
+    assert one(plain, GOOGLE)["parent"] == "Google"
+
+
+def test_the_users_own_lists_have_the_first_word(tmp_path):
+    path = tmp_path / "mine.txt"
+    path.write_text("||www.google.com^\n")
+    row = one(Attributor.open(GeoConfig(catalogue=[f"telemetry={path}"])), GOOGLE, "www.google.com")
+    assert (row["owner"], row["category"], row["attribution_source"]) == ("Google", "telemetry", "list:mine.txt")

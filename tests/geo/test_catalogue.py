@@ -51,11 +51,7 @@ def test_every_vendor_host_has_its_owner_at_a_new_subdomain_too(catalogue):
         for row in vendor_rows()
         if (owner := catalogue.find(f"new.{row['domain']}").owner) != row["owner"]
     }
-    # hosts that a vendor rents under somebody else's domain
-    assert strangers == {
-        "sc-analytics.appspot.com": "appspot.com",
-        "mozilla-ohttp-dap.mozilla.fastly-edge.com": "fastly-edge.com",
-    }
+    assert strangers == {}
 
 
 @pytest.mark.parametrize(

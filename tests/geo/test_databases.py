@@ -1,12 +1,23 @@
 import hashlib
 
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from naive import mmdb
 from wiretally.core.errors import DatabaseError
 from wiretally.geo.addresses import pack, placeable
-from wiretally.geo.databases import BUNDLED, Database, Network, country_of, network_of, open_database
+from wiretally.geo.databases import (
+    BUNDLED,
+    Database,
+    Network,
+    Opinion,
+    country_of,
+    data_folder,
+    network_of,
+    open_database,
+    opinion_of,
+)
 
 NESTED = {"8.8.8.0/24": {"country": {"iso_code": "US"}}, "2a00::/16": {"country": {"iso_code": "DE"}}}
 GOOGLE = {"autonomous_system_number": 15169, "autonomous_system_organization": "Google LLC"}
@@ -22,12 +33,17 @@ SCHEMAS = {  # records of files that people have, and what they say
     "asn ipvAll": ("asn", GOOGLE, Network(15169, "Google LLC")),
     "ipinfo bundle_lite.mmdb": ("asn", {"asn": "AS15169", "as_name": "Google LLC"}, Network(15169, "Google LLC")),
     "ipinfo asn.mmdb": ("asn", {"asn": "AS15169", "name": "Google LLC", "domain": "x"}, Network(15169, "Google LLC")),
+    "GeoLite2-Country, both": ("second", {"country": {"iso_code": "US"}, "registered_country": {"iso_code": "CA"}},
+                               Opinion("US", "CA")),
+    "registered only": ("second", {"registered_country": {"iso_code": "CA"}}, Opinion(None, "CA")),
+    "flat second": ("second", {"country_code": "US"}, Opinion("US", None)),
     "nameless": ("asn", {"autonomous_system_number": 15169}, Network(15169, None)),
 }
 
 
 def asked(database, addresses):
-    places, answers = database.look_up(addresses, [placeable(packed) for packed in pack(addresses)])
+    series = pl.Series(addresses, dtype=pl.String)
+    places, answers = database.look_up(series, [placeable(packed) for packed in pack(series)])
     return [answers[place] for place in places]
 
 
@@ -43,7 +59,7 @@ def test_every_schema_is_read(tmp_path, kind):
 
 def test_answers_are_shared_and_none_comes_first():
     database = Database(BUNDLED / "country.mmdb", "country")
-    addresses = [f"8.8.{number}.8" for number in range(256)] + ["10.0.0.1"]
+    addresses = pl.Series([f"8.8.{number}.8" for number in range(256)] + ["10.0.0.1"])
     places, answers = database.look_up(addresses, [placeable(packed) for packed in pack(addresses)])
     assert answers[0] is None
     assert len(answers) < 20
@@ -81,6 +97,7 @@ RECORDS = st.recursive(
 def test_any_record_is_answered_or_not_but_never_raises(record):
     assert (code := country_of(record)) is None or len(code) == 2
     assert (found := network_of(record)) is None or 0 <= found.asn < 1 << 32
+    assert (both := opinion_of(record)) is None or any(both)
 
 
 class TestFaults:
@@ -173,6 +190,26 @@ class TestWhichFile:
         assert "MaxMind" in open_database("country").info["attribution"]
         assert open_database("country", asked_for).path == asked_for
         assert "IPinfo" in open_database("country", asked_for).info["attribution"]
+
+    def test_a_file_that_the_user_has_put_in_place(self, tmp_path, monkeypatch):
+        monkeypatch.delenv("WIRETALLY_COUNTRY_DB", raising=False)
+        monkeypatch.setenv("WIRETALLY_DATA_DIR", str(tmp_path))
+        assert open_database("country").path == BUNDLED / "country.mmdb"
+        mmdb.write(tmp_path / "country.mmdb", NESTED)
+        assert open_database("country").path == tmp_path / "country.mmdb"
+        assert not open_database("country").bundled
+
+    def test_where_a_users_files_lie(self, monkeypatch):
+        monkeypatch.setenv("HOME", "/home/somebody")
+        for variable in ("WIRETALLY_DATA_DIR", "XDG_DATA_HOME"):
+            monkeypatch.delenv(variable, raising=False)
+        assert str(data_folder()) == "/home/somebody/.local/share/wiretally"
+        monkeypatch.setenv("XDG_DATA_HOME", "relative")  # which the specification says to ignore
+        assert str(data_folder()) == "/home/somebody/.local/share/wiretally"
+        monkeypatch.setenv("XDG_DATA_HOME", "/data")
+        assert str(data_folder()) == "/data/wiretally"
+        monkeypatch.setenv("WIRETALLY_DATA_DIR", "~/own")
+        assert str(data_folder()) == "/home/somebody/own"
 
     def test_a_home_folder_is_expanded(self, tmp_path, monkeypatch):
         monkeypatch.setenv("HOME", str(tmp_path))

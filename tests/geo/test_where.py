@@ -1,7 +1,8 @@
 import socket
 
 import pytest
-from wiretally.geo.attributor import Attributor
+from wiretally.core.errors import InputError
+from wiretally.geo.attributor import Attributor, GeoConfig
 from wiretally.geo.where import COLUMNS, where
 
 
@@ -13,12 +14,41 @@ def attributor():
 def test_an_address(attributor):
     (row,) = where(["161.117.71.74"], attributor)
     network = f"Route Views, NRO and DB-IP ASN Lite of {attributor.asn.built}"
-    assert row == {
+    second = f"Geofeeds, WHOIS and RIR delegations of {attributor.second.built}"
+    assert row == dict.fromkeys(COLUMNS) | {
         "target": "161.117.71.74", "country": "SG", "country_source": f"DB-IP Country Lite of {attributor.country.built}",
-        "asn": 45102, "as_org": "Alibaba (US) Technology Co., Ltd.", "network_source": network,
-        "owner": "Alibaba (US) Technology Co., Ltd.", "product": None, "category": None, "attribution_source": "as",
-        "evidence": network,
+        "geo_status": "agree", "country_second": "SG", "second_source": second, "registered_country": "SG",
+        "registered_source": second, "asn": 45102, "as_org": "Alibaba (US) Technology Co., Ltd.", "network_source": network,
+        "owner": "Alibaba (US) Technology Co., Ltd.", "parent": "Alibaba (US) Technology Co., Ltd.",
+        "attribution_source": "as", "evidence": network, "geo_check": "unknown",
     }  # fmt: skip
+
+
+def test_an_address_that_many_places_answer_for(attributor):
+    (row,) = where(["1.1.1.1"], attributor)
+    assert (row["shared"], row["geo_status"], row["owner"]) == ("Cloudflare", "shared", "Cloudflare, Inc.")
+    assert "Shared networks of 20" in row["shared_source"]
+
+
+class TestRoundTrips:
+    BERLIN = (52.52, 13.405)
+
+    def test_a_round_trip_refutes_and_names_what_is_left(self):
+        near = Attributor.open(GeoConfig(place=self.BERLIN))
+        (row,) = where(["161.117.71.74"], near, 1.0)
+        assert (row["geo_check"], row["geo_status"], row["max_distance_km"]) == ("impossible", "refuted", 100.0)
+        assert row["possible_countries"][0] == "DE"
+        assert {"PL", "CZ"} <= set(row["possible_countries"])
+        assert not {"SG", "GB", "IT"} & set(row["possible_countries"])
+
+    def test_a_long_one_leaves_too_many_to_list(self):
+        far = Attributor.open(GeoConfig(place=self.BERLIN))
+        (row,) = where(["161.117.71.74"], far, 200.0)
+        assert (row["geo_check"], row["geo_status"], row["possible_countries"]) == ("plausible", "agree", None)
+
+    def test_without_a_place_it_says_nothing(self, attributor):
+        with pytest.raises(InputError, match="--place"):
+            where(["161.117.71.74"], attributor, 1.0)
 
 
 def test_a_name(attributor):
@@ -29,7 +59,7 @@ def test_a_name(attributor):
         "catalogue",
     )
     assert "nextdns" in row["evidence"]
-    assert [row[name] for name in ("country", "country_source", "asn", "as_org", "network_source")] == [None] * 5
+    assert [row[name] for name in ("country", "country_source", "asn", "as_org", "network_source", "geo_check")] == [None] * 6
 
 
 def test_every_target_has_a_row_in_its_place(attributor):

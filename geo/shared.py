@@ -1,0 +1,134 @@
+"""Addresses that have no one place: content networks, and anycast, where each asks its nearest.
+
+Theory: operators publish such ranges (`data/ranges/shared.csv`), and some run whole autonomous systems of that kind
+(`data/ranges/networks.csv`). What a database says of the place of such an address is where its owner sits, or nothing.
+The prefix says more than the network and comes first; of prefixes inside one another the longest.
+
+Rules: this is evidence against a place, not for one: an address that is in no list may be shared all the same.
+"""
+
+from __future__ import annotations
+
+import csv
+import ipaddress
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import polars as pl
+
+from ..core.errors import DatabaseError
+from .databases import BUNDLED, sha256
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import numpy.typing as npt
+
+    from .addresses import Packed
+
+
+class Steps(NamedTuple):
+    """Where operators change along the addresses: `starts` uint64[n] (IPv6: the upper halves), `operators` int64[n]."""
+
+    starts: npt.NDArray[np.uint64]
+    operators: npt.NDArray[np.int64]
+
+
+class Shared:
+    """The two lists; `DatabaseError` where one cannot be read. They are read at first use."""
+
+    def __init__(self, folder: Path = BUNDLED / "ranges") -> None:
+        self.ranges, self.networks = folder / "shared.csv", folder / "networks.csv"
+
+    @cached_property
+    def _prefixes(self) -> list[dict[str, str]]:
+        return _rows(self.ranges, "prefix")
+
+    @cached_property
+    def _operators(self) -> dict[int, str]:
+        return {int(row["asn"]): row["operator"] for row in _rows(self.networks, "asn")}
+
+    @cached_property
+    def _names(self) -> list[str | None]:
+        """Operators of prefixes; the first is None, for nobody."""
+        return [None, *dict.fromkeys(row["operator"] for row in self._prefixes)]
+
+    @cached_property
+    def _steps(self) -> dict[int, Steps]:
+        """By the width of an address in bytes."""
+        number = {name: at for at, name in enumerate(self._names)}
+        found: dict[int, list[tuple[int, int, int]]] = {4: [], 16: []}
+        for row in self._prefixes:
+            try:
+                network = ipaddress.ip_network(row["prefix"])
+            except ValueError as error:
+                raise DatabaseError(f"{self.ranges}: {row['prefix']}: not a network: install the package anew") from error
+            shift = 0 if network.version == 4 else 64
+            first, last = int(network.network_address) >> shift, int(network.broadcast_address) >> shift
+            found[4 if network.version == 4 else 16].append((first, last, number[row["operator"]]))
+        return {width: _steps(networks) for width, networks in found.items()}
+
+    def operators(self, families: Sequence[Packed], networks: pl.Series) -> pl.Series:
+        """Who shares each address; null where nobody is known to. `networks`: the AS number of each, null without one."""
+        places = np.zeros(len(networks), np.int64)
+        for packed in families:
+            width = packed.octets.shape[1]
+            words = packed.octets.view(">u4" if width == 4 else ">u8").reshape(-1, 1 if width == 4 else 2)[:, 0]
+            steps = self._steps[width]
+            places[packed.rows] = steps.operators[np.searchsorted(steps.starts, words.astype(np.uint64), "right") - 1]
+        by_prefix = pl.Series("shared", self._names, pl.String).gather(places)
+        numbers = list(self._operators)
+        by_network = networks.replace_strict(numbers, list(self._operators.values()), default=None, return_dtype=pl.String)
+        return pl.select(shared=pl.coalesce(by_prefix, by_network)).to_series()
+
+    def info(self) -> list[dict[str, str | None]]:
+        """The files as `Database.info` gives them; the date is that of the newest row."""
+        return [
+            {
+                "name": name, "kind": "shared", "path": str(path), "type": "csv",
+                "build_date": max((row["date"] for row in _rows(path, key)), default=None),
+                "licence": "published facts; CC0-1.0 and MIT as each row says" if key == "prefix" else "Apache-2.0",
+                "attribution": "operators' own lists; lord-alfred/ipranges; projectdiscovery/cdncheck" if key == "prefix"
+                else "compiled from what operators say of their networks",
+                "sha256": sha256(path),
+            }
+            for name, path, key in (("Shared ranges", self.ranges, "prefix"), ("Shared networks", self.networks, "asn"))
+        ]  # fmt: skip
+
+
+def _rows(path: Path, key: str) -> list[dict[str, str]]:
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DatabaseError(f"{path}: cannot be read: install the package anew ({error})") from error
+    if not rows or not {key, "operator", "date"} <= set(rows[0]):
+        raise DatabaseError(f"{path}: line 1: expected the columns {key}, operator, date")
+    return rows
+
+
+def _steps(networks: list[tuple[int, int, int]]) -> Steps:
+    """Nested networks (first, last, operator) as steps: where a longer one ends, the one around it goes on."""
+    starts, operators = [0], [0]
+    around: list[tuple[int, int]] = []  # (last, operator) of the networks that are open, the innermost last
+
+    def step(at: int, operator: int) -> None:
+        if starts[-1] == at:
+            operators[-1] = operator
+        elif operators[-1] != operator:
+            starts.append(at)
+            operators.append(operator)
+
+    def close(before: int | None) -> None:
+        while around and (before is None or around[-1][0] < before):
+            last, _ = around.pop()
+            step(last + 1, around[-1][1] if around else 0)
+
+    for first, last, operator in sorted(networks, key=lambda each: (each[0], -each[1])):
+        close(first)
+        around.append((last, operator))
+        step(first, operator)
+    close(None)
+    return Steps(np.array(starts, np.uint64), np.array(operators, np.int64))

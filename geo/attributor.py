@@ -99,7 +99,7 @@ class Attributor:
         unnamed = pl.col("owner").is_null() & pl.col("as_org").is_not_null()
         return joined.with_columns(
             owner=pl.coalesce("owner", "as_org"),
-            parent=pl.coalesce("parent", "as_org"),
+            parent=pl.coalesce("parent", pl.col("as_org").replace(self.catalogue.parents)),
             attribution_source=pl.when(unnamed).then(pl.lit(BY_NETWORK)).otherwise("attribution_source"),
             geo_check=pl.col("geo_check").fill_null("unknown"),
         ).select(*flows.columns, *(column.name for column in ATTRIBUTION))

@@ -80,7 +80,7 @@ class Catalogue:
         self._dates: dict[str, str] = {}
         for each in lists:
             self._load(each)
-        self._parents = _parents()
+        self.parents = _parents()
         self._their_exact: dict[str, Attribution] = {}
         self._their_suffix: dict[str, Attribution] = {}
         for own in reversed(self.theirs):
@@ -129,7 +129,7 @@ class Catalogue:
 
     def parent(self, owner: str | None) -> str | None:
         """The organisation that an owner belongs to at last, else the owner itself."""
-        return owner if owner is None else self._parents.get(owner, owner)
+        return owner if owner is None else self.parents.get(owner, owner)
 
     def _by_domain(self, host: str) -> Attribution:
         domain = self.registrable(host)

@@ -37,6 +37,7 @@ MOST_BYTES = 64 << 20
 MOST_ROWS = 1 << 21
 HOST = re.compile(r"(?:[\w-]{1,63}\.)+[\w-]{2,63}")
 RULE = re.compile(r"\|\|(?P<host>[^/^$*|]+)\^?\|?(?:\$(?P<options>.*))?")
+COSMETIC = re.compile(r"\S#[@?$%]*#")  # a rule for what a page shows, not for a host
 HARMLESS = {"third-party", "3p", "important", "all", "document", "popup"}  # of a rule's options: it still names the host
 ADDRESS = re.compile(r"[\da-fA-F.:]+(?:%\w+)?")
 LOCAL = {"localhost", "localhost.localdomain", "local", "broadcasthost", "ip6-localhost", "ip6-loopback", "0.0.0.0"}  # noqa: S104
@@ -101,7 +102,10 @@ def _rows(text: str, path: Path) -> Iterable[Row | None]:
 def _lines(text: str) -> Iterator[Row | None]:
     """Hosts files, Adblock-style rules and plain lists, also mixed."""
     for line in text.splitlines():
-        words = line.partition("#")[0].split() if not line.lstrip().startswith(("||", "@@")) else [line.strip()]
+        if COSMETIC.search(line):
+            yield None
+            continue
+        words = [line.strip()] if line.lstrip().startswith(("||", "@@")) else line.partition("#")[0].split()
         if not words or words[0].startswith(("!", "[")):
             continue
         rule = RULE.fullmatch(words[0])

@@ -57,6 +57,10 @@ class Outlines:
         """ISO 3166-1 codes that have an outline of their own."""
         return list(self._rings)
 
+    def rings(self) -> dict[str, list[Floats]]:
+        """Closed rings by country: float64[n, 2], longitude and latitude; a ring across 180° runs on beyond it."""
+        return self._rings
+
     def distance_km(self, place: tuple[float, float], code: str) -> float | None:
         """From a place to the nearest point of a country; 0 inside it, None where it has no outline."""
         rings = self._rings.get(WITHIN.get(code, code))

@@ -58,8 +58,8 @@ def where(targets: Sequence[str], attributor: Attributor, rtt_ms: float | None =
             row["shared_source"] = "; ".join(f"{each['name']} of {each['build_date']}" for each in attributor.shared.info())
         if is_address(target):
             row["evidence"] = row["network_source"] if found["attribution_source"] == BY_NETWORK else None
-            row |= {name: found[name] for name in ("geo_check", "max_distance_km")}
-            if rtt_ms is not None and found["max_distance_km"] is not None and attributor.place is not None:
+            if found["max_distance_km"] is not None and rtt_ms is not None and attributor.place is not None:
+                row |= {name: found[name] for name in ("geo_check", "max_distance_km")}
                 row["possible_countries"] = possible(attributor.place, rtt_ms, attributor.outlines).countries
         else:
             row["evidence"] = attributor.catalogue.find(target).evidence

@@ -18,6 +18,7 @@ import polars as pl
 
 from ..core.errors import InputError
 from . import coupling, moments, spans, statistics, volume
+from .places import places
 from .verdict import ABSENT, INCONCLUSIVE, MIN_SESSIONS, Numbers, verdict
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ def compare(
     result: dict[str, Any] = {
         "schema": SCHEMA, "capture": [], "sessions": rows, "measure": MEASURE, "per": per,
         "destinations": board.items("key"), "owners": board.items("owner"), "total": board.items(EVERYTHING)[0],
+        "vendors": board.vendors(),
         "volumes": board.volumes(), "timeline": _timeline(volumes, closed),
         "basis": {
             "options": asdict(chosen) | {"per": per, "two_one_sided_level": TWO_ONE_SIDED},
@@ -127,6 +129,11 @@ class _Board:
         return [{"session": row["session"], "key": row["key"], "owner": owners.get(row["key"]),
                  "up_app_bytes": row["up_app_bytes"], "up_wire_bytes": row["up_wire_bytes"],
                  "exchanges": row["exchanges"]} for row in table.iter_rows(named=True)]  # fmt: skip
+
+    def vendors(self) -> list[dict[str, Any]]:
+        """Items of the organisations that stand above several owners, or above one of another name."""
+        above = self._all.exchanges.filter(pl.col("parent") != pl.col("owner"))["parent"].unique().to_list()
+        return [item for item in self.items("parent") if item["key"] in above] if above else []
 
     def items(self, kind: str) -> list[dict[str, Any]]:
         """One ITEM for each value of the column `kind`: key, owner, or total; largest upload first."""
@@ -194,7 +201,7 @@ class _Board:
             }
             settle = word == INCONCLUSIVE and min(len(a), len(c)) > 1
             made.append({
-                "key": key, "name": key, **facts.get(key, {"owner": None, "category": None, "countries": []}),
+                "key": key, "name": key, **facts.get(key, {"owner": None, "category": None, "countries": [], "places": []}),
                 "modes": modes,
                 "ratio": _interval(wide, at) if word != ABSENT else _interval(None, at),
                 "difference": _interval(shift, at), "p": _number(p[at]), "q": _number(q[at]), "verdict": word,
@@ -210,6 +217,7 @@ class _Board:
             pl.col("owner").drop_nulls().unique(maintain_order=True), pl.col("category").drop_nulls().unique(
                 maintain_order=True), pl.col("country").drop_nulls().unique().sort(),
         )  # fmt: skip
+        where = places(rows, kind)
         found = {}
         for value, owners, categories, countries in table.iter_rows():
             mixed = kind != "key"
@@ -217,6 +225,7 @@ class _Board:
                 "owner": None if kind == EVERYTHING else (owners[0] if owners else None),
                 "category": categories[0] if categories and (not mixed or len(categories) == 1) else None,
                 "countries": countries,
+                "places": where.get(value, []),
             }
         return found
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import polars as pl
 
 from ..core.errors import InputError
+from .places import EVIDENCE, with_evidence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,14 +48,15 @@ def assign(flows: pl.DataFrame, exchanges: pl.DataFrame, sessions: Sequence[Sess
         schema={"session": pl.String, "device": pl.String, "mode": pl.String, "from": pl.Int64, "until": pl.Int64},
         orient="row",
     )
-    ends = flows.select("flow_id", "local_ip", "local_mac", "remote_ip", "owner", "category", "country", "as_org",
-                        "app_exact", flow_name="name")  # fmt: skip
+    ends = with_evidence(flows).select("flow_id", "local_ip", "local_mac", "remote_ip", "owner", "category", "country",
+                                       "as_org", *EVIDENCE, "app_exact", flow_name="name")  # fmt: skip
     rows = exchanges.join(ends, on="flow_id", how="left").with_columns(
         key=pl.coalesce("flow_name", "name", "remote_ip"),
         began=pl.col("start").dt.epoch("ns"), ended=pl.col("end").dt.epoch("ns"),
         local_network=pl.col("remote_ip").str.contains(INSIDE).fill_null(value=False),
     )  # fmt: skip
     rows = rows.with_columns(owner=pl.coalesce("owner", "as_org", "key"))
+    rows = rows.with_columns(parent=pl.coalesce("parent", "owner"))
     away = rows.filter(~pl.col("local_network"))
     taken = pl.concat([_of(away, marks, column) for column in ("local_ip", "local_mac")])
     devices = set(flows["local_ip"].drop_nulls().unique()) | set(flows["local_mac"].drop_nulls().unique())

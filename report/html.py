@@ -15,8 +15,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from ..core.schema import CAPTURE
-from . import charts, experiment_charts, experiments, findings
-from .places import country, flag
+from . import charts, experiment_charts, experiments, findings, places, worldmap
 from .words import (
     VERDICTS,
     Item,
@@ -121,6 +120,8 @@ def page(result: dict[str, Any]) -> dict[str, Any]:
         "left_out": len(rows) - len(shown), "owners": [_row(item) for item in findings.owners(result)][:MOST_ROWS],
         "total": {**_row(result["total"]), "name": "Total"},
         "coupled": _coupled(result), "coupling_source": (result["basis"].get("visits") or {}).get("source"),
+        "vendors": [_row(item) for item in findings.by_volume(result.get("vendors", []), terms)][:MOST_ROWS],
+        "map": _map(result), "beliefs": places.BELIEFS,
         "timeline": _timeline(result, findings.selection(result, LANES)), "period": period(result),
     }  # fmt: skip
 
@@ -208,6 +209,15 @@ def _multiple(result: dict[str, Any], item: Item, number: int) -> dict[str, Any]
     return {**_row(item), "svg": drawing(svg)}
 
 
+def _map(result: dict[str, Any]) -> dict[str, Any] | None:
+    """The map of the total with its table; None where no place is known."""
+    found = worldmap.rows(result["total"])
+    if not found:
+        return None
+    drawn = worldmap.drawn(found)
+    return {"svg": drawing(drawn) if drawn else None, "rows": found[:MOST_ROWS], "left_out": max(len(found) - MOST_ROWS, 0)}
+
+
 def drawing(svg: str) -> Markup:
     """A chart of ours as markup."""
     from markupsafe import Markup
@@ -217,11 +227,11 @@ def drawing(svg: str) -> Markup:
 
 def _row(item: Item) -> dict[str, Any]:
     """One line of a table."""
+    found = places.places(item)
     return {
         "key": item["key"], "name": called(item), "owner": findings.owner(item),
-        "category": (item["category"] or "").replace("_", " "), "refuted": item.get("geo_check") == "impossible",
-        "places": [(flag(code), country(code)) for code in item["countries"][:MOST_PLACES]],
-        "elsewhere": max(len(item["countries"]) - MOST_PLACES, 0),
+        "category": (item["category"] or "").replace("_", " "), "places": found[:MOST_PLACES],
+        "elsewhere": max(len(found) - MOST_PLACES, 0),
         "volumes": {mode: size(mean(item, mode)) for mode in item["modes"]},
         "ratio": ratio((item["ratio"] or {}).get("estimate")), "interval": interval(item["ratio"]),
         "scale": _scale(item), "q": chance(item["q"]), "word": item["verdict"], "verdict": VERDICTS[item["verdict"]],

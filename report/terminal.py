@@ -19,7 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from . import experiments, findings
-from .places import country
+from .places import Place, places
 from .words import (
     NONE,
     VERDICTS,
@@ -69,6 +69,7 @@ class Comparison:
             if len(destinations) > MOST_ROWS:
                 left = counted(len(destinations) - MOST_ROWS, "more destination")
                 yield Text(f"… {left}: --format html or --format json has all of them\n", style="dim")
+        yield from _legend(destinations[:MOST_ROWS])
         owners = findings.owners(self.result)
         yield self._table("Owners and total", [*owners[:MOST_ROWS], self.result["total"]], options.max_width)
         yield from self._coupling()
@@ -147,10 +148,10 @@ class Comparison:
         verdict = VERDICTS[item["verdict"]]
         judged = Text(f"{verdict.symbol} {item['verdict']}", style=TONES[verdict.tone])
         estimate, ends = ratio((item["ratio"] or {}).get("estimate")), interval(item["ratio"])
-        places = _places(item["countries"], wide=wide)
+        where = _places(places(item), wide=wide)
         if wide and owner:
             yield Text(shortened(findings.owner(item) or NONE, OWNER_WIDTH))
-        yield Text(shortened(places or NONE, PLACE_WIDTH))
+        yield Text(shortened(where or NONE, PLACE_WIDTH))
         for mode in modes:
             yield Text(size(mean(item, mode)))
         if wide:
@@ -184,6 +185,20 @@ class Comparison:
             yield _bullet(caution, symbol="!", style="bold yellow")
 
 
+def _legend(items: list[Item]) -> Iterator[RenderableType]:
+    """What the words beside places mean, where there are any."""
+    found = [each for item in items for each in places(item)]
+    told = []
+    if any(each.code and each.note and not each.struck for each in found):
+        told.append("? databases disagree, or an IPv6 address: uncertain")
+    if any(each.struck for each in found):
+        told.append("not X: the round trip is too short for X")
+    if any(each.code is None for each in found):
+        told.append("network: answers from many places, the place is not known")
+    if told:
+        yield Text(f"Places: {'; '.join(told)}\n", style="dim")
+
+
 def _bullet(line: str, symbol: str = "·", style: str = "dim") -> Table:
     """A line that wraps under itself."""
     grid = Table.grid(padding=(0, 1, 0, 0))
@@ -193,10 +208,18 @@ def _bullet(line: str, symbol: str = "·", style: str = "dim") -> Table:
     return grid
 
 
-def _places(codes: list[str], *, wide: bool) -> str:
-    if len(codes) > 2:
-        return f"{len(codes)} places"
-    return ", ".join(country(code) if wide and len(codes) == 1 else visible(code) for code in codes)
+def _places(found: list[Place], *, wide: bool) -> str:
+    """As strongly as they can be believed: `Singapore`, `Singapore ?`, `not Singapore`, `Fastly network`."""
+    if len(found) > 2:
+        return f"{len(found)} places"
+    return ", ".join(_place(each, wide=wide and len(found) == 1) for each in found)
+
+
+def _place(of: Place, *, wide: bool) -> str:
+    name = of.name if wide or of.code is None else visible(of.code)
+    if of.struck:
+        return f"not {name}"
+    return f"{name} ?" if of.code and of.note else name
 
 
 def _clock(time: str) -> str:

@@ -20,7 +20,7 @@ def test_an_address(attributor):
         "geo_status": "agree", "country_second": "SG", "second_source": second, "registered_country": "SG",
         "registered_source": second, "asn": 45102, "as_org": "Alibaba (US) Technology Co., Ltd.", "network_source": network,
         "owner": "Alibaba (US) Technology Co., Ltd.", "parent": "Alibaba (US) Technology Co., Ltd.",
-        "attribution_source": "as", "evidence": network, "geo_check": "unknown",
+        "attribution_source": "as", "evidence": network,
     }  # fmt: skip
 
 

@@ -14,7 +14,7 @@ import typer
 
 from .. import __version__
 from ..core.errors import WiretallyError
-from . import bundle, compare, live, probe, pseudonymise, read, session, verify, where
+from . import bundle, compare, data, live, probe, pseudonymise, read, session, verify, where
 
 WELCOME = """\
 wiretally measures what a phone's browser uploads, and to whom: in incognito mode and out of it.
@@ -53,6 +53,7 @@ app.add_typer(probe.app, name="probe", help="The length probe: does what is uplo
 app.command()(bundle.bundle)
 app.command()(verify.verify)
 app.add_typer(session.app, name="session")
+app.add_typer(data.app, name="data")
 
 
 def _version(asked: bool) -> None:

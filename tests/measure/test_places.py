@@ -14,7 +14,7 @@ def test_places_are_kept_apart_by_status_and_the_nearest_bound_counts():
     assert [tuple(row.values()) for row in found["A"]] == [
         ("US", "shared", "Fastly", None, 40), ("SG", "agree", None, 300.0, 30), ("SG", "refuted", None, 100.0, 5),
     ]  # fmt: skip
-    assert [tuple(row) for row in found["A"]][0] == ("country", "status", "operator", "max_distance_km", "up_app_bytes")
+    assert tuple(found["A"][0]) == ("country", "status", "operator", "max_distance_km", "up_app_bytes")
     assert [row["operator"] for row in found["B"]] == ["Quad9"]
 
 

@@ -2,8 +2,9 @@
 
 Theory: the question is whether somebody is told what is visited in private. So the first sentence is about the owner
 that received most through destinations which the catalogue marks as telemetry; failing that as analytics, crash reports
-or advertising; failing that about everything together. The choice goes by volume above the idle rate and never by the
-result, so that no finding is picked for being spectacular.
+or advertising; failing that through hosts that carry telemetry among essential services; failing that about everything
+together. The choice goes by volume above the idle rate and never by the result, so that no finding is picked for being
+spectacular.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from typing import Any, NamedTuple
 
 from .words import VERDICTS, Item, Terms, called, counted, evidence, listed, mean, sentence, size, title, visible
 
-TELEMETRY = (frozenset({"telemetry", "telemetry_mixed"}), frozenset({"analytics", "crash", "ads"}))
+# hosts that also carry essential services (telemetry_mixed) come last: what they receive is not telemetry alone
+TELEMETRY = (frozenset({"telemetry"}), frozenset({"analytics", "crash", "ads"}), frozenset({"telemetry_mixed"}))
 OLD_DAYS = 183  # a geolocation database older than this misplaces what has moved since
 TOGETHER, NOWHERE = "all destinations together", "any destination"
 OTHERS = 3  # further owners with a sentence of their own

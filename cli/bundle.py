@@ -70,7 +70,7 @@ def bundle(
         if rewriting and made.pseudonyms:
             for line in rewriting.warnings(made.pseudonyms):
                 warn(line)
-        about = bundling.make(made, statistics, databases, output)
+        about = bundling.make(made, statistics, databases | cli.given(progress=look), output)
     if form == "json" and output != "-":
         typer.echo(json.dumps(about, indent=2, ensure_ascii=False))
     elif not quiet and output != "-":

@@ -181,11 +181,12 @@ def _time(ns: int | None) -> str:
 
 
 def computed(
-    files: Mapping[str, Path], recipe: Mapping[str, Any], statistics: Mapping[str, Mapping[str, Any]], databases: Mapping[str, str]
+    files: Mapping[str, Path], recipe: Mapping[str, Any], statistics: Mapping[str, Mapping[str, Any]], databases: Mapping[str, Any]
 ) -> dict[str, dict[str, Any]]:
     """Results by their name in the bundle, from its files and its recipe.
 
-    `statistics`: options by result. `databases`: the user's own, by option. The probe is made where visits have pads.
+    `statistics`: options by result. `databases`: what else reading needs that is no part of the recipe: the user's own
+    databases, who is told of progress. The probe is made where visits have pads.
     """
     from .basis import digests
 
@@ -230,7 +231,7 @@ def _portable(result: dict[str, Any], names: Mapping[str, str]) -> dict[str, Any
     return whole
 
 
-def make(made: Inputs, statistics: Mapping[str, Mapping[str, Any]], databases: Mapping[str, str], target: str) -> dict[str, Any]:
+def make(made: Inputs, statistics: Mapping[str, Mapping[str, Any]], databases: Mapping[str, Any], target: str) -> dict[str, Any]:
     """Computes the results and writes the bundle; the manifest without the list of files."""
     results = computed(made.members, made.recipe, statistics, databases)
     for name, result in results.items():

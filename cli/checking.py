@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 SCHEMA = "wiretally.verify/1"
 ELSEWHERE = frozenset({"/basis/versions", "/basis/databases"})  # compared by themselves
+MOST_RESAMPLES, MOST_FLOWS, MOST_SECONDS = 200_000, 1 << 22, 1e7  # that a stranger's recipe may ask of this machine
 OPINED = ("flows", "tls", "dns")
 PLAIN = (b"\x0a\x0d\x0d\x0a", b"\xa1\xb2\xc3\xd4", b"\xd4\xc3\xb2\xa1", b"\xa1\xb2\x3c\x4d", b"\x4d\x3c\xb2\xa1")
 ZIP = b"PK\x03\x04"
@@ -39,7 +40,7 @@ def is_bundle(path: str) -> bool:
         return False
 
 
-def checked(path: str, *, limit: int, databases: Mapping[str, str], second: bool = True) -> dict[str, Any]:
+def checked(path: str, *, limit: int, databases: Mapping[str, Any], second: bool = True) -> dict[str, Any]:
     """The report on a bundle. Raises InputError, one line, for what is none."""
     with tempfile.TemporaryDirectory(prefix="wiretally-") as name, archive.Bundle(path, limit=limit) as bundle:
         folder = Path(name)
@@ -77,7 +78,7 @@ def _recipe(manifest: Mapping[str, Any], bundle: archive.Bundle) -> dict[str, An
             and (recipe["captures"] or recipe["tables"])
             and recipe["visits"] in {None, bundling.VISITS}
             and (not recipe["visits"] or bundling.VISITS in bundle.files)
-            and set(recipe["reading"]) <= set(bundling.READING)
+            and _is_bounded(recipe["reading"], options)
             and isinstance(results, list)
             and bundling.COMPARE in results
             and all(name in bundle.files for name in results)
@@ -89,9 +90,31 @@ def _recipe(manifest: Mapping[str, Any], bundle: archive.Bundle) -> dict[str, An
     return recipe
 
 
+def _is_bounded(reading: Mapping[str, Any], options: Mapping[str, Any]) -> bool:
+    """Whether a recipe asks for no more than a machine should do for a stranger."""
+    if not set(reading) <= set(bundling.READING):
+        return False
+    local, place = reading.get("local", []), reading.get("place", [0, 0])
+    seconds = [reading.get(name, 1) for name in ("idle_gap", "flow_idle")]
+    return (
+        isinstance(local, list)
+        and all(isinstance(network, str) for network in local)
+        and isinstance(place, list)
+        and len(place) == 2
+        and all(_is_number(each, -180, 180) for each in place)
+        and all(_is_number(each, 0, MOST_SECONDS) for each in seconds)
+        and _is_number(reading.get("max_flows", 1), 1, MOST_FLOWS)
+        and all(isinstance(each, dict) and _is_number(each.get("resamples", 1), 1, MOST_RESAMPLES) for each in options.values())
+    )
+
+
+def _is_number(value: Any, low: float, high: float) -> bool:  # noqa: ANN401  (out of a file)
+    return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
+
+
 def _recompute(
     report: dict[str, Any], manifest: Mapping[str, Any], recipe: Mapping[str, Any], files: Mapping[str, Path],
-    databases: Mapping[str, str],
+    databases: Mapping[str, Any],
 ) -> None:  # fmt: skip
     statistics, report["unknown_options"] = bundling.statistics_of(manifest["options"])
     try:

@@ -45,7 +45,9 @@ def verify(
         raise InputError(f"{bundles[0]}: a bundle is checked by itself; give one at a time")
     if bundles:
         databases: Any = cli.given(country_db=country_db, asn_db=asn_db)
-        report = checking.checked(bundles[0], limit=int(limit * GIB), databases=databases, second=second)
+        with progress.bar(quiet=quiet) as look:
+            asked = databases | cli.given(progress=look)
+            report = checking.checked(bundles[0], limit=int(limit * GIB), databases=asked, second=second)
         lines = list(_of_bundle(report))
     else:
         report = {"schema": checking.SCHEMA, "opinion": checking.opined(files, cli.given(local=local))}

@@ -9,6 +9,7 @@ import wiretally
 from crafting.tiny import tiny
 from typer.testing import CliRunner
 from wiretally.cli.main import app
+from wiretally.core.errors import InputError
 from wiretally.store.database import Store
 
 
@@ -68,7 +69,7 @@ def test_one_byte_of_one_capture_says_where(sample, bundle, tmp_path):
     assert "numbers  not computed: an input was changed" in shown.stdout
 
 
-def edited(bundle, target, name, change):
+def edited(bundle, target, name, change, manifest_too=lambda manifest: manifest["versions"].update(numpy="1.0")):
     """The bundle as a forger would make it: one file changed, and its digests with it."""
     from wiretally.evidence import archive
 
@@ -79,7 +80,7 @@ def edited(bundle, target, name, change):
         manifest, names = opened.manifest, list(opened.files)
     (folder / name).write_text(change((folder / name).read_text()))
     manifest.pop("files"), manifest.pop("schema")
-    manifest["versions"]["numpy"] = "1.0"
+    manifest_too(manifest)
     with target.open("wb") as file:
         archive.write(file, manifest, {each: folder / each for each in names})
     return target
@@ -91,6 +92,34 @@ def test_a_forged_number_differs_and_another_version_is_named(bundle, tmp_path):
     assert shown.exit_code == 1
     assert "DIFFERS  results/compare.json#/sessions/0/up_app_bytes: 1" in shown.stdout
     assert "version  numpy: 1.0 there" in shown.stdout
+
+
+@pytest.mark.parametrize("change", [
+    lambda m: m["recipe"].update(captures=["../x"]),
+    lambda m: m["recipe"].update(captures=[], tables=[]),
+    lambda m: m["recipe"].update(reading={"max_flows": 10**12}),
+    lambda m: m["recipe"].update(reading={"country_db": "x"}),
+    lambda m: m["recipe"].update(reading={"place": ["a", "b"]}),
+    lambda m: m["options"]["results/compare.json"].update(resamples=10**12),
+    lambda m: m.update(recipe=7),
+    lambda m: m.update(options=[]),
+    lambda m: m.update(results=["sessions.csv"]),
+])  # fmt: skip
+def test_a_stranger_s_recipe_is_looked_at_first(bundle, tmp_path, change):
+    forged = edited(bundle, tmp_path / "forged.zip", "sessions.csv", str, change)
+    shown = run("verify", forged, "--no-tshark")
+    assert isinstance(shown.exception, InputError)
+    assert "cannot be followed" in str(shown.exception)
+    assert str(shown.exception).isprintable()
+
+
+def test_an_option_of_the_wrong_kind_ends_in_one_line(bundle, tmp_path):
+    def change(manifest):
+        manifest["options"]["results/compare.json"].update(alpha="x", unheard_of=1)
+
+    shown = run("verify", edited(bundle, tmp_path / "forged.zip", "sessions.csv", str, change), "--no-tshark")
+    assert isinstance(shown.exception, InputError)
+    assert str(shown.exception).isprintable()
 
 
 def test_under_pseudonyms_the_numbers_stand_too(sample, bundle, tmp_path):

@@ -32,9 +32,9 @@ TUNNEL_PORTS = frozenset({
     tunnel.PORT_L2TP, *ADDRESSED_TUNNELS})  # fmt: skip
 IP_CHECKSUM_4 = 10  # RFC 791 §3.1
 TCP_CHECKSUM, UDP_CHECKSUM, ICMP_CHECKSUM = 16, 6, 2  # RFC 9293 §3.1, RFC 768, RFC 792
-ICMP_KEPT = 8  # type, code, checksum, identifier and sequence: RFC 792; what follows repeats packets and addresses
+ICMP_KEPT, ECHO_KEPT = 4, 8  # type, code, checksum; of an echo identifier and sequence too: RFC 792, RFC 4443 §4
+ECHOES = frozenset({transport.ICMP_ECHO, transport.ICMP_ECHO_REPLY, transport.ICMP6_ECHO, transport.ICMP6_ECHO_REPLY})
 SCTP_KEPT = 12  # RFC 9260 §3
-NEIGHBOUR = range(133, 138)  # ICMPv6 types whose second word says nothing of a flow: RFC 4861 §4
 WIFI_ADDRESSES = (4, 10, 16)  # IEEE 802.11-2020 §9.2.3
 WIFI_FOURTH = 24
 
@@ -274,8 +274,7 @@ def _innermost(
     elif protocol == ip.PROTOCOL_UDP:
         _copy(out, b, at, at + transport.UDP_BYTES)
     elif protocol in (ip.PROTOCOL_ICMP, ip.PROTOCOL_ICMP6):
-        errors = protocol == ip.PROTOCOL_ICMP6 and at < len(b) and b[at] in NEIGHBOUR
-        _copy(out, b, at, at + (4 if errors else ICMP_KEPT))
+        _copy(out, b, at, at + (ECHO_KEPT if at < len(b) and b[at] in ECHOES else ICMP_KEPT))
     elif protocol == ip.PROTOCOL_SCTP:
         _copy(out, b, at, at + SCTP_KEPT)
     elif protocol == ip.PROTOCOL_GRE:

@@ -161,6 +161,7 @@ def test_protocols_that_name_people_are_blank(tmp_path):
         udp("0.0.0.0", "255.255.255.255", 68, 67, dhcp),
         udp(PHONE, "224.0.0.251", 5353, 5353, mdns),
         packet(AP, PHONE, embedded, 1),
+        packet(AP, PHONE, b"\x05\x01\0\0" + bytes([192, 168, 50, 23]), 1),  # a redirect names a gateway
         tcp(PHONE, server, 40000, 80, 100, 0, 2),
         tcp(server, PHONE, 80, 40000, 900, 101, 18),
         tcp(PHONE, server, 40000, 80, 101, 901, 24, request[:30]),
@@ -178,7 +179,7 @@ def test_protocols_that_name_people_are_blank(tmp_path):
     assert ipaddress.ip_address(device6).packed not in data
     assert bytes([192, 168, 50, 23]) not in data
     assert data.count(ipaddress.ip_address(server).packed) == 5
-    assert (done.packets, done.blanked, done.holes) == (10, 0, 0)
+    assert (done.packets, done.blanked, done.holes) == (11, 0, 0)
     assert after.http["host"].to_list() == ["www.shop.test"]
     assert after.http["method"].to_list() == ["GET"]
     counts = [column for column in before.flows.columns if column.startswith(("up_", "down_"))]

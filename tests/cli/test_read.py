@@ -186,3 +186,13 @@ def test_an_interrupt_leaves_nothing(tmp_path, capture):
     assert command.returncode == 130
     assert b"Traceback" not in command.stderr.read()
     assert [path.name for path in tmp_path.iterdir()] == ["phone.pcap"]
+
+
+def test_the_first_packets_are_told_where_they_are_asked_for(run, capture):
+    done = run(capture, "--packets", 1, "--format", "jsonl", "-q")
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [len(row["first_packets"]) for row in rows] == [1, 1]
+    assert rows[1]["first_packets"][0]["direction"] == "up"
+    assert rows[1]["first_packets"][0]["gap_ms"] is None
+    assert json.loads(run(capture, "--format", "jsonl", "-q").stdout.splitlines()[0])["first_packets"] is None
+    assert run(capture, "--packets", 65).returncode == 2

@@ -19,7 +19,8 @@ import numpy.typing as npt
 from ..core.errors import InputError
 from . import intern, packet_pass
 from .frames import Frames
-from .messages import quic_hello
+from .messages import google_name, quic_hello
+from .quic.google import server_name
 from .quic.hellos import HelloFromInitials
 from .rows import Rows, Taken, running
 from .state import (
@@ -142,19 +143,20 @@ class Dissector:
         datagrams = self._state["datagrams"][:count].copy()
         cursor[DATAGRAMS] = 0
         cursor[BORROWED] = 0
-        whole = set()
         columns = (datagrams[name].tolist() for name in ("flow_id", "at", "end", "way", "borrowed"))
         for number, (flow, at, end, way, borrowed) in enumerate(zip(*columns, strict=True)):
-            if flow in whole:
+            if not self._initials.wants(flow, way):
                 continue
             source = self._state["fragment_bytes"][borrowed - 1] if borrowed else batch.buffer
-            found = self._initials.take(flow, source[at:end].tobytes(), way)
-            if found is not None:
-                whole.add(flow)
-                hello, packets, version = found
+            datagram = source[at:end].tobytes()
+            hello = self._initials.take(flow, datagram, way)
+            if hello is not None:
                 if cursor[TLS_ROWS] >= TLS_SHEET:
                     self._rows.take(self._state, self.options.tables)
-                quic_hello(self._states, datagrams, number, np.frombuffer(hello, np.uint8).copy(), packets, version)
+                octets = np.frombuffer(hello.message, np.uint8).copy()
+                quic_hello(self._states, datagrams, number, octets, hello.packets, hello.version)
+            elif (name := server_name(datagram)) is not None:
+                google_name(self._states, datagrams, number, np.frombuffer(name, np.uint8).copy())
         self._state["counters"][QUIC_SKIPPED] = self._initials.given_up
 
     def take(self, *, end: bool = False, live: bool = False) -> Taken:

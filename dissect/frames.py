@@ -21,7 +21,7 @@ from .dns_rows import DnsRows
 from .intern import Names as InternedNames
 from .intern import raw, texts
 from .rows import Taken
-from .state import DOWN, END_NAMES, PACKETS, SERVICE_NAMES, SERVICE_QUIC, UP
+from .state import DOWN, END_NAMES, PACKETS, SERVICE_GQUIC, SERVICE_NAMES, SERVICE_QUIC, UP
 from .tls.ja4 import Shape, describe
 from .tls.names import names_of
 from .tls.suites import group_name, suite_name
@@ -109,7 +109,8 @@ class Frames:
         """The flows table without attribution; `firsts`: KEPT_PACKET[n, m] of the same flows."""
         shapes = self._shape_series(interned, cold["shape"])
         sni, outer = cold["sni"].astype(np.int64), cold["ech"] == 2
-        quic = flows["service"] == SERVICE_QUIC
+        quic = (flows["service"] == SERVICE_QUIC) | (flows["service"] == SERVICE_GQUIC)
+        spoke_quic = cold["quic_version"] != 0
         from_sni = (sni != 0) & ~outer
         from_host = ~from_sni & (cold["host"] != 0)
         from_dns = ~from_sni & ~from_host & (cold["dns_name"] != 0)
@@ -142,7 +143,7 @@ class Frames:
             "certificate_names": self._certificate_series(interned, cold["certificate"]),
             "ja4": shapes["ja4"],
             **columns.counters(flows["counts"]),
-            "app_exact": pl.Series((cold["inexact"] == 0) & ~quic),
+            "app_exact": pl.Series((cold["inexact"] == 0) & ~spoke_quic),
             "rtt_remote_ms": columns.milliseconds(remote, remote >= 0),
             "rtt_local_ms": columns.milliseconds(local, local >= 0),
             "rtt_remote_min_ms": columns.milliseconds(least[:, UP], least[:, UP] >= 0),
@@ -151,6 +152,8 @@ class Frames:
             "tls_setup_ms": columns.milliseconds(cold["setup_ns"], cold["setup_done"] != 0),
             "tunnel": _tunnels(cold["tunnel"]),
             "first_packets": columns.packets(flows["counts"][:, :, PACKETS].sum(axis=1), firsts),
+            "zero_rtt": columns.flags(cold["zero_rtt"], spoke_quic),
+            "migrations": pl.select(pl.when(pl.Series(spoke_quic)).then(pl.Series(cold["migrations"]))).to_series(),
             "end": columns.coded(END_NAMES, flows["end"]),
             **_gaps(flows),
         }  # fmt: skip

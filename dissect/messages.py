@@ -14,6 +14,7 @@ from ..core.status import OK
 from ..core.wire import Bytes, be24, u8
 from .dns.message import KIND_ADDRESS, MAX_ANSWERS, parse_dns
 from .http import parse_request
+from .intern import intern
 from .link import Record
 from .resolver import learn
 from .state import (
@@ -166,20 +167,38 @@ def client_hello(state: State, b: Bytes, place: int, way: int, at: int, end: int
 
 @brief_kernel
 def quic_hello(states: Array, datagrams: Array, number: int, b: Bytes, packets: int, version: int) -> None:
-    """A ClientHello that Python took out of Initials; datagrams[number] is where it became whole."""
+    """A ClientHello that Python took out of Initials; datagrams[number] is where it became whole.
+
+    So that way is the client's; if the flow's clock was started by the other, it says nothing.
+    """
     state = states[0]
     d = datagrams[number]
     place, way = d["slot"], d["way"]
     c = state["cold"][place]
-    if c["flow_id"] != d["flow_id"] or c["shape"] != 0:
+    if c["flow_id"] != d["flow_id"]:
         return
+    if c["syn_way"] != way or c["syn"][way] == 0:
+        c["syn_way"], c["syn"][0], c["syn"][1] = way, 0, 0
+        c["rtt_remote_ns"], c["setup_ns"], c["setup_done"] = 0, 0, 0
     began = c["hello_ns"]
+    c["opened"] = way + 1
     c["pieces"][way] = packets
     rows = state["cursor"][TLS_ROWS]
     client_hello(state, b, place, way, 0, b.size, d["time"], LETTER_QUIC)
     if state["cursor"][TLS_ROWS] > rows:
         state["tls"][rows]["quic_version"] = version
     c["hello_ns"] = began
+
+
+@brief_kernel
+def google_name(states: Array, datagrams: Array, number: int, b: Bytes) -> None:
+    """The server name of a Google QUIC client; it is no TLS ClientHello, so there is no row."""
+    state = states[0]
+    d = datagrams[number]
+    c = state["cold"][d["slot"]]
+    if c["flow_id"] == d["flow_id"] and c["sni"] == 0:
+        c["opened"] = d["way"] + 1
+        c["sni"] = intern(state["names"], b, 0, b.size)
 
 
 @inline

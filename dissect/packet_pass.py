@@ -42,6 +42,7 @@ from .fragments import (
 )
 from .ip import PROTOCOL_TCP, PROTOCOL_UDP, decode, walk
 from .link import LAYER_TRANSPORT, Record
+from .quic.connections import connection_of, has_short_header, is_quic_port, join, main_is_live
 from .reassembly import drop_held
 from .resolver import name_at
 from .state import (
@@ -82,6 +83,7 @@ from .state import (
     PAYLOAD,
     SEEN,
     SEEN_BYTES,
+    SERVICE_NONE,
     SWEEP,
     TLS_ROWS,
     TLS_SHEET,
@@ -166,7 +168,7 @@ def packet(state: State, b: Bytes, at: int, captured: int, wire: int, now: int, 
     if h["fragment"] != 0 or h["more"] != 0:
         fragment(state, b, wire, now, h)
     else:
-        place, way = flow_of(state, h, now)
+        place, way = flow_of(state, b, h, now)
         account(state, place, way, wire, now, h)
         content(state, b, place, way, 0, now, h)
     return OK
@@ -206,21 +208,28 @@ def content(state: State, b: Bytes, place: int, way: int, borrowed: int, now: in
         tcp_segment(state, b, place, way, h, now)
         return
     f = state["flows"][place]
-    f["counts"][way, PAYLOAD] += h["data_bytes"]
-    f["counts"][way, APP] += h["data_bytes"]
+    app = h["data_bytes"]
     if h["protocol"] == PROTOCOL_UDP:
-        udp_datagram(state, b, place, way, borrowed, h, now)
+        app = udp_datagram(state, b, place, way, borrowed, h, now)
+    f["counts"][way, PAYLOAD] += h["data_bytes"]
+    f["counts"][way, APP] += app
 
 
 @inline
-def flow_of(state: State, h: Record, now: int) -> tuple[int, int]:
+def flow_of(state: State, b: Bytes, h: Record, now: int) -> tuple[int, int]:
     """The packet's flow: the one in the table unless it has ended in the meantime, else a new one."""
     hashed = hash_of(h, state["seed"])
     place, way = find(state, h, hashed)
     tcp = h["protocol"] == PROTOCOL_TCP and h["fragment"] == 0
     if place >= 0:
         f, c = state["flows"][place], state["cold"][place]
-        if stale(state, place, now):
+        if f["alias"]:
+            f["last_ns"] = max(f["last_ns"], now)
+            main = c["main"]
+            if main_is_live(state, c) and not stale(state, main, now):
+                return main, way
+            finish(state, place, END_IDLE, now)
+        elif stale(state, place, now):
             finish(state, place, END_IDLE, now)
         elif tcp and is_new_connection(f, c, way, h):
             finish(state, place, END_IDLE, now)
@@ -233,6 +242,12 @@ def flow_of(state: State, h: Record, now: int) -> tuple[int, int]:
     f = state["flows"][place]
     if h["protocol"] == PROTOCOL_UDP:
         f["service"] = service_of(f["ports"])
+        if f["service"] == SERVICE_NONE and h["fragment"] == 0 and h["more"] == 0 and has_short_header(b, h):
+            main, main_way = connection_of(state, b, h)
+            if main >= 0 and not stale(state, main, now) and join(state, place, way, main, main_way):
+                return main, way
+            if is_quic_port(f["ports"]):
+                state["cold"][place]["inexact"] = 1  # what the headers take is not known
     state["cold"][place]["dns_name"] = name_at(state, f["local_hi"], f["local_lo"], f["remote_hi"], f["remote_lo"], now)
     return place, way
 
@@ -330,7 +345,7 @@ def fragment(state: State, b: Bytes, wire: int, now: int, h: Record) -> None:
     h["ip_bytes"] = ip_bytes
     if status == OK:
         status = read_transport(kept, h)
-    place, way = flow_of(state, h, now)
+    place, way = flow_of(state, kept, h, now)
     account(state, place, way, wire, now, h)
     if status == OK and h["fragment"] == 0 and h["more"] == 0:
         content(state, kept, place, way, n + 1, now, h)
@@ -346,7 +361,7 @@ def unjoined(state: State, slot: Record, b: Bytes, wire: int, now: int, h: Recor
         state["counters"][FRAGMENTS_LOST] += 1
         know_ports(slot, h)
         read = 0
-    place, way = flow_of(state, h, now)
+    place, way = flow_of(state, b, h, now)
     account(state, place, way, wire, now, h)
     if read and h["fragment"] == 0:
         content(state, b, place, way, 0, now, h)
@@ -362,7 +377,7 @@ def flush_fragments(state: State, slot: Record) -> None:
     for n in range(slot["waiting"]):
         now = slot["wait_ns"][n]
         key["ip_bytes"] = slot["wait_ip"][n]
-        place, way = flow_of(state, key, now)
+        place, way = flow_of(state, state["work"], key, now)
         account(state, place, way, slot["wait_wire"][n], now, key)
     slot["waiting"] = 0
 

@@ -146,10 +146,12 @@ class Rows:
         if not done.size:
             return
         if wanted:
-            self._chunks["flows"].append(state["flows"][done])
-            self._chunks["cold"].append(state["cold"][done])
+            own = state["flows"]["alias"][done] == 0  # what was counted in another flow has no row
+            shown = done if own.all() else done[own]
+            self._chunks["flows"].append(state["flows"][shown])
+            self._chunks["cold"].append(state["cold"][shown])
             if self._kept is not None:
-                self._chunks["firsts"].append(self._kept[done])
+                self._chunks["firsts"].append(self._kept[shown])
         state["flows"][done] = np.zeros((), FLOW)
         state["cold"][done] = np.zeros((), COLD)
         state["free"][cursor[FREE] : cursor[FREE] + done.size] = done[::-1]

@@ -44,6 +44,7 @@ COLLECTORS = 1 << 11  # messages being put together at one time
 GAPS = 4  # holes given up whose late arrival is still recognised, for one direction of one flow
 FRAGMENT_SETS, FRAGMENT_WAYS = 64, 4  # datagrams in pieces that are put together at one time
 FRAGMENTS = FRAGMENT_SETS * FRAGMENT_WAYS
+CONNECTION_SETS, CONNECTION_WAYS = 1 << 12, 4  # QUIC connections known by their IDs
 DATAGRAM_BYTES = 1 << 16  # longest IP datagram in pieces, rounded up: RFC 791 §3.1
 MAX_WAITING_FRAGMENTS = 48  # pieces that wait for the first one, which knows the ports
 FIRST_SHEET = 1 << 16
@@ -83,6 +84,7 @@ FLOW = np.dtype(
         ("started", np.uint8, (2,)),  # whether the first sequence number of the way is known
         ("exchange_phase", np.uint8), ("alive", np.uint8), ("end", np.uint8), ("service", np.uint8),
         ("shaking", np.uint8),  # what has been seen of a handshake that goes on: SEEN_SYN, SEEN_ANSWER
+        ("alias", np.uint8),  # whether its packets are counted in another flow: `main`
     ],
     align=True,
 )  # fmt: skip
@@ -116,7 +118,10 @@ COLD = np.dtype(
         ("tls_version", np.int32), ("cipher", np.int32),
         ("sni", np.int32), ("shape", np.int32), ("host", np.int32), ("dns_name", np.int32),
         ("mac", np.uint64), ("has_mac", np.uint8), ("tunnel", np.int64),
-        ("quic_version", np.int64), ("initials", np.uint8),
+        ("quic_version", np.int64), ("initials", np.uint8, (2,)), ("opened", np.uint8),  # `opened`: 1 + the client's way
+        ("cid_bytes", np.uint8, (2,)),  # of the connection ID in packets of the way
+        ("zero_rtt", np.uint8), ("migrations", np.uint16),
+        ("main", np.int32), ("main_id", np.uint64),  # of an alias: the flow that it leads to
     ],
     align=True,
 )  # fmt: skip
@@ -163,6 +168,9 @@ FRAGMENT = np.dtype(
     ],
     align=True,
 )  # fmt: skip
+CONNECTION = np.dtype(
+    [("key", np.uint64), ("flow_id", np.uint64), ("slot", np.int64), ("way", np.int64), ("time", np.int64)], align=True
+)
 NAMED = np.dtype(
     [("device_hi", np.uint64), ("device_lo", np.uint64), ("address_hi", np.uint64), ("address_lo", np.uint64),
      ("time", np.int64), ("name", np.int64)],
@@ -182,14 +190,15 @@ INTERFACE_COUNTERS = 8
 # counters of the dissector itself: what was given up, and why
 (LOST_HOLES, LOST_BYTES, HELD_FULL, COLLECT_FULL, COLLECT_LONG, EVICTED, DNS_MALFORMED, TLS_MALFORMED, GAPS_FORGOTTEN,
  RECORDS_LOST, NAMES_FORGOTTEN, QUIC_SKIPPED, SHEETS_FULL, FRAGMENTS_LOST, CERTIFICATE_MALFORMED, CERTIFICATE_CUT,
- OUTER_FULL) = range(17)  # fmt: skip
+ OUTER_FULL, CONNECTIONS_FORGOTTEN) = range(18)  # fmt: skip
 COUNTER_NAMES = ("lost_holes", "lost_bytes", "held_full", "collect_full", "collect_long", "evicted", "dns_malformed",
                  "tls_malformed", "gaps_forgotten", "records_lost", "names_forgotten", "quic_skipped",
-                 "sheets_full", "fragments_lost", "certificate_malformed", "certificate_cut", "outer_full")  # fmt: skip
+                 "sheets_full", "fragments_lost", "certificate_malformed", "certificate_cut", "outer_full",
+                 "connections_forgotten")  # fmt: skip
 
 # places in `cursor`
 (FREE, DONE, TLS_ROWS, DNS_ROWS, ANSWERS, HTTP_ROWS, EXCHANGES, DATAGRAMS, FREE_NODES, FREE_COLLECTORS, SWEEP, HIGH_WATER,
- ACTIVE, NAMED_ROWS, NOW, BORROWED, FIRSTS, DELIVERY) = range(18)  # fmt: skip
+ ACTIVE, NAMED_ROWS, NOW, BORROWED, FIRSTS, DELIVERY, CID_LENGTHS) = range(19)  # fmt: skip
 # settings
 (IDLE_TCP, IDLE_OTHER, LINGER, LOCAL_NETWORKS, IDLE_GAP, MAX_ACTIVE, INDEX_MASK, IDLE_DNS,
  FIRST_PACKETS) = range(9)  # fmt: skip
@@ -203,6 +212,7 @@ STATE = np.dtype(
         ("counters", np.int64, (64,)),
         ("headers", HEADERS),  # of the packet in hand
         ("server", np.int64, (8,)),  # what parse_server_hello found
+        ("quic", np.int64, (8,)),  # what long_header found
         ("networks", np.uint64, (NETWORKS, 4)),  # local networks: address hi, lo, mask hi, lo
         ("outer", np.int64, (OUTER_NAMES,)),  # numbers of the public names of ECH
         ("flows", FLOW, (POOL,)),
@@ -222,6 +232,7 @@ STATE = np.dtype(
         ("named", NAMED, (NAMED_ENTRIES,)),  # ring
         ("named_index", np.int32, (NAMED_HEADS,)),  # newest entry + 1 of a chain
         ("named_older", np.int32, (NAMED_ENTRIES,)),  # next older entry + 1
+        ("connections", CONNECTION, (CONNECTION_SETS, CONNECTION_WAYS)),
         ("names", NAMES),
         ("tls", TLS_META, (TLS_SHEET,)),
         ("hellos", HELLO, (TLS_SHEET,)),

@@ -1,20 +1,18 @@
 """One UDP datagram of a known flow: what it says, by its ports and its first bytes.
 
-Rules: payload is app data as it stands (cleartext), less the headers that QUIC adds where the flow is QUIC. QUIC
-packets with a long header are handed to Python as spans, since opening them needs a cipher.
+Rules: payload is app data as it stands (cleartext), less what QUIC adds where the flow is QUIC (`quic/datagram.py`).
 """
 
 from __future__ import annotations
 
 from ..core.jit import inline
-from ..core.wire import Bytes, be32, u8
+from ..core.wire import Bytes, u8
 from .dns.detect import looks_like_query
 from .http import looks_like_request
 from .link import Record
 from .messages import dns_message, http_message
+from .quic.datagram import google_datagram, quic_datagram
 from .state import (
-    BORROWED,
-    DATAGRAMS,
     SERVICE_DHCP,
     SERVICE_DNS,
     SERVICE_DOQ,
@@ -24,7 +22,6 @@ from .state import (
     SERVICE_MDNS,
     SERVICE_NONE,
     SERVICE_NTP,
-    SERVICE_QUIC,
     SERVICE_SSDP,
     SERVICE_STUN,
     State,
@@ -41,9 +38,7 @@ READS = (
 PORT_DNS, PORT_DHCP_SERVER, PORT_DHCP_CLIENT, PORT_NTP, PORT_DOQ = 53, 67, 68, 123, 853
 PORT_NETBIOS, PORT_SSDP, PORT_MDNS, PORT_LLMNR = 137, 1900, 5353, 5355
 DNS_HEADER = 12  # RFC 1035 §4.1.1
-QUIC_LONG, QUIC_FIXED = 0x80, 0x40  # RFC 9000 §17.2
-QUIC_V2 = 0x6B3343CF
-MAX_INITIALS = 16  # of one flow that are opened in search of its hello
+QUIC_LONG = 0x80  # RFC 9000 §17.2
 QUIC_LEAST = 22  # flags, version, two lengths, and the sample of header protection (RFC 9001 §5.4.2)
 
 
@@ -75,26 +70,16 @@ def not_netbios(ports: int) -> bool:
 
 
 @inline
-def is_quic_version(version: int) -> bool:
-    """Versions 1 (RFC 9000 §15), 2 (RFC 9369 §3.1), the drafts 22 to 34, Facebook's and Google's with TLS.
-
-    The numbers that RFC 9000 §15 reserves to provoke a negotiation (0x?a?a?a?a) count too: their sender names its hello.
-    """
-    return (
-        version in (1, 0x6B3343CF, 0xFACEB001, 0xFACEB002, 0x54303530, 0x54303531)
-        or 0xFF000016 <= version <= 0xFF000022
-        or version & 0x0F0F0F0F == 0x0A0A0A0A
-    )
-
-
-@inline
-def udp_datagram(state: State, b: Bytes, place: int, way: int, borrowed: int, h: Record, now: int) -> None:
-    """Names and messages in one datagram."""
+def udp_datagram(state: State, b: Bytes, place: int, way: int, borrowed: int, h: Record, now: int) -> int:
+    """Names and messages in one datagram; returns how many of its bytes are application data."""
     f, c = state["flows"][place], state["cold"][place]
-    if c["quic_version"] != 0 and c["rtt_remote_ns"] == 0 and way != c["syn_way"]:
-        c["rtt_remote_ns"] = max(now - c["syn_ns"], 0) + 1  # first client Initial to first answer
     at, length = h["data_at"], h["data_bytes"]
     end = min(at + length, h["present"])
+    if c["quic_version"] != 0:
+        client = c["syn_way"]
+        if c["rtt_remote_ns"] == 0 and way != client and c["syn"][client]:
+            c["rtt_remote_ns"] = max(now - c["syn_ns"], 0) + 1
+        return quic_datagram(state, b, place, way, borrowed, h, now)
     service = f["service"]
     if service in (SERVICE_DNS, SERVICE_MDNS, SERVICE_LLMNR):
         if end - at >= DNS_HEADER:
@@ -105,40 +90,13 @@ def udp_datagram(state: State, b: Bytes, place: int, way: int, borrowed: int, h:
     elif end > at and u8(b, at) <= LAST_DTLS and service in (SERVICE_NONE, SERVICE_DTLS, SERVICE_STUN):
         dtls_datagram(state, b, place, way, at, end, length, now)
     elif end - at >= QUIC_LEAST and u8(b, at) & QUIC_LONG:
-        _quic_long(state, b, place, way, at, end, borrowed, now)
+        length = quic_datagram(state, b, place, way, borrowed, h, now)
+    if f["service"] in (SERVICE_NONE, SERVICE_GQUIC) and end - at >= QUIC_LEAST:
+        google_datagram(state, b, place, way, at, end, borrowed, now)
     if service == SERVICE_NONE and f["service"] == SERVICE_NONE:
         if looks_like_stun(b, at, end):
             f["service"] = SERVICE_STUN
         elif not_netbios(f["ports"]) and looks_like_query(b, at, end):
             f["service"] = SERVICE_DNS
             dns_message(state, b, place, way, at, end, now)
-
-
-@inline
-def _quic_long(
-    state: State, b: Bytes, place: int, way: int, at: int, end: int, borrowed: int, now: int
-) -> None:
-    """RFC 9000 §17.2: a long header of a version that is known marks the flow; the client's are queued for opening."""
-    f, c = state["flows"][place], state["cold"][place]
-    version = be32(b, at + 1)
-    if is_quic_version(version) and u8(b, at) & QUIC_FIXED:
-        if c["quic_version"] == 0:
-            c["quic_version"] = version
-            c["client"] = way + 1
-            c["syn_way"] = way
-            c["syn_ns"] = now
-            c["hello_ns"] = now
-            if f["service"] != SERVICE_DOQ:
-                f["service"] = SERVICE_QUIC
-        initial = (u8(b, at) >> 4) & 3 == (1 if version == QUIC_V2 else 0)  # RFC 9000 §17.2, RFC 9369 §3.2
-        if initial and c["shape"] == 0 and c["initials"] < MAX_INITIALS:
-            c["initials"] += 1
-            row = state["datagrams"][state["cursor"][DATAGRAMS]]
-            row["slot"], row["flow_id"], row["at"], row["end"] = place, c["flow_id"], at, end
-            row["way"], row["time"] = way, now
-            row["borrowed"] = borrowed
-            if borrowed:
-                state["cursor"][BORROWED] = 1  # its bytes are read before the next packet may overwrite them
-            state["cursor"][DATAGRAMS] += 1
-    elif f["service"] == SERVICE_NONE and 0x51303433 <= version <= 0x51303530:  # "Q043" to "Q050"
-        f["service"] = SERVICE_GQUIC
+    return length

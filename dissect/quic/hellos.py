@@ -1,102 +1,123 @@
-"""ClientHellos out of Initials: CRYPTO data put together by offset, over packets and datagrams in any order.
+"""ClientHellos out of Initials: which datagrams belong to which attempt to connect, and when a hello is whole.
 
-Theory: a hello with post-quantum keys spans several Initials, and browsers cut and shuffle it inside them. Each flow
-that has sent an Initial waits here until its hello is whole. Keys come from the first Initial's connection ID; after a
-Retry (RFC 9001 §5.2) the client starts anew with another, so a packet that the known keys do not open is tried with
-its own.
+Theory: the keys of Initials follow from the Destination Connection ID of the client's first one, and stay when it goes on
+with the ID that the server chose (RFC 9001 §5.2). After a Retry they follow from the Retry's Source Connection ID, which is
+what the client's next Initial carries (§5.2), after a Version Negotiation from whatever the client draws anew. So a packet
+that no known keys open is tried with its own ID: if that works, it begins another *attempt*, with a CRYPTO stream of its
+own. A hello that an attempt repeats word for word (Retry: RFC 9000 §17.2.5.3) is the same one sent again and given once;
+one with other words (another version, the answer to a HelloRetryRequest) is another.
 
-Rules: bounded: so many flows wait, the oldest is given up; a hello has at most MAX_HELLO bytes.
+Rules: the way of the first packet that opens is the client's; the other way is not looked at. Bounded: so many
+connections and attempts are remembered, the oldest is given up, counted if its hello was not whole.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+from .crypto_stream import CryptoStream
 from .initial import INITIAL, Keys, client_keys, crypto_frames, opened, packets
 
-MAX_WAITING = 4096
-MAX_HELLO = 1 << 16
-HANDSHAKE_HEADER = 4  # RFC 8446 §4
+MAX_CONNECTIONS = 2048
+MAX_ATTEMPTS = 4  # a version negotiation and a retry make three
+CLIENT_HELLO = 1  # RFC 8446 §4
 
 
-class CryptoStream:
-    """The first bytes of a CRYPTO stream, from pieces in any order, overlapping or repeated."""
+class Hello(NamedTuple):
+    """A whole ClientHello with its header, the datagrams that brought a part of it, the QUIC version."""
 
-    def __init__(self) -> None:
-        """Nothing yet."""
-        self._pieces: dict[int, bytes] = {}
-
-    def add(self, offset: int, data: bytes) -> None:
-        """Takes a piece; one beyond MAX_HELLO cannot be of the hello."""
-        if offset + len(data) <= MAX_HELLO and len(data) > len(self._pieces.get(offset, b"")):
-            self._pieces[offset] = data
-
-    def message(self) -> bytes | None:
-        """The first handshake message with its header, once it is whole."""
-        joined = bytearray()
-        for offset, data in sorted(self._pieces.items()):
-            if offset > len(joined):
-                break
-            joined[offset : offset + len(data)] = data if len(data) > len(joined) - offset else (
-                joined[offset : offset + len(data)]
-            )
-        if len(joined) < HANDSHAKE_HEADER:
-            return None
-        whole = HANDSHAKE_HEADER + int.from_bytes(joined[1:4], "big")
-        return bytes(joined[:whole]) if len(joined) >= whole else None
+    message: bytes
+    packets: int
+    version: int
 
 
-class _Waiting:
-    """What one flow has shown so far."""
+class _Attempt:
+    """Keys, and what they have opened."""
 
-    def __init__(self) -> None:
-        self.keys: Keys | None = None
-        self.way = -1  # the client's, once a packet of it has been opened
+    def __init__(self, keys: Keys, dcid: bytes) -> None:
+        self.keys, self.dcid = keys, dcid
         self.stream = CryptoStream()
         self.datagrams = 0
 
 
+class _Connection:
+    """One flow: the client's way, its attempts, its last hello."""
+
+    def __init__(self, way: int) -> None:
+        self.way = way
+        self.attempts: list[_Attempt] = []
+        self.last: bytes | None = None
+
+
 class HelloFromInitials:
-    """Datagrams in, hellos out; `given_up` counts flows that had to make room."""
+    """Datagrams in, hellos out; `given_up` counts hellos that were let go in pieces, and pieces that were refused."""
 
     def __init__(self) -> None:
-        """Nobody waits."""
-        self._flows: dict[int, _Waiting] = {}
+        """Nobody has said anything."""
+        self._flows: dict[int, _Connection] = {}
         self.given_up = 0
 
-    def take(self, flow: int, datagram: bytes, way: int = 0) -> tuple[bytes, int, int] | None:
-        """Takes a datagram of a flow; `(hello, datagrams it was in, version)` when it becomes whole."""
-        waiting = self._flows.get(flow)
-        if waiting is not None and waiting.way not in (-1, way):
-            return None  # the server's
-        initials = [packet for packet in packets(datagram) if packet.kind == INITIAL]
-        if not initials:
+    def wants(self, flow: int, way: int) -> bool:
+        """Whether a datagram of this way can say anything: not the server's once the client is known."""
+        connection = self._flows.get(flow)
+        return connection is None or connection.way == way
+
+    def take(self, flow: int, datagram: bytes, way: int = 0) -> Hello | None:
+        """Takes a datagram; the hello that becomes whole with it."""
+        connection = self._flows.get(flow)
+        if connection is not None and connection.way != way:
             return None
-        if waiting is None:
-            if len(self._flows) >= MAX_WAITING:
-                self._flows.pop(next(iter(self._flows)))
-                self.given_up += 1
-            waiting = self._flows[flow] = _Waiting()
-        found = False
-        for packet in initials:
-            frames = opened(datagram, packet, waiting.keys) if waiting.keys else None
-            for keys in client_keys(packet.version, packet.dcid) if frames is None else ():
-                frames = opened(datagram, packet, keys)
+        found = None
+        brought: set[int] = set()
+        for packet in packets(datagram):
+            if packet.kind != INITIAL:
+                continue
+            attempt, frames = None, None
+            for attempt in reversed(connection.attempts if connection else ()):
+                frames = opened(datagram, packet, attempt.keys)
                 if frames is not None:
-                    waiting.keys, waiting.stream, waiting.way = keys, CryptoStream(), way
                     break
             if frames is None:
+                for keys in client_keys(packet.version, packet.dcid):
+                    frames = opened(datagram, packet, keys)
+                    if frames is not None:
+                        connection = connection or self._new(flow, way)
+                        attempt = self._begin(connection, keys, packet.dcid)
+                        break
+            if frames is None or attempt is None or connection is None:
                 continue
-            for offset, data in crypto_frames(frames):
-                waiting.stream.add(offset, data)
-                found = True
-        if not found:
-            return None
-        waiting.datagrams += 1
-        message = waiting.stream.message()
+            stream = attempt.stream
+            refused = stream.refused
+            new = [stream.add(offset, data) for offset, data in crypto_frames(frames)]
+            self.given_up += stream.refused - refused
+            if any(new) and id(attempt) not in brought:
+                brought.add(id(attempt))
+                attempt.datagrams += 1
+            found = self._hello(connection, attempt, packet.version) or found
+        return found
+
+    def _hello(self, connection: _Connection, attempt: _Attempt, version: int) -> Hello | None:
+        """The attempt's next hello, if it is whole and not the one before sent again."""
+        message = attempt.stream.message()
         if message is None:
             return None
-        del self._flows[flow]
-        return message, waiting.datagrams, initials[0].version
+        datagrams, attempt.datagrams = attempt.datagrams, 0
+        if message[0] != CLIENT_HELLO or message == connection.last:
+            return None
+        connection.last = message
+        return Hello(message, datagrams, version)
 
-    def forget(self, flow: int) -> None:
-        """The flow has ended without a hello."""
-        self._flows.pop(flow, None)
+    def _new(self, flow: int, way: int) -> _Connection:
+        if len(self._flows) >= MAX_CONNECTIONS:
+            oldest = self._flows.pop(next(iter(self._flows)))
+            self.given_up += oldest.last is None
+        connection = self._flows[flow] = _Connection(way)
+        return connection
+
+    def _begin(self, connection: _Connection, keys: Keys, dcid: bytes) -> _Attempt:
+        if len(connection.attempts) == MAX_ATTEMPTS:
+            connection.attempts.pop(0)
+            self.given_up += 1
+        attempt = _Attempt(keys, dcid)
+        connection.attempts.append(attempt)
+        return attempt

@@ -28,7 +28,8 @@ SALT_T50 = bytes.fromhex("7ff579e5acd072915580304c43a2367c60488310")  # Google Q
 SALT_T51 = bytes.fromhex("7a4edef4e7ccee5fa4506c19124fc8ccda6e033d")  # Google QUIC T051: TLS, draft 29
 T50, T51 = 0x54303530, 0x54303531  # "T050", "T051"
 DRAFT = 0xFF000000  # RFC 9000 §15, in drafts: 0xff000000 and the draft's number
-MVFST_22, MVFST_27 = 0xFACEB001, 0xFACEB002  # Facebook's numbers for drafts 22 and 27
+MVFST, MVFST_MASK = 0xFACEB000, 0xFFFFFF00  # Facebook's numbers: experiments, and
+MVFST_22, MVFST_27 = 0xFACEB001, 0xFACEB002  # drafts 22 and 27
 RESERVED_MASK, RESERVED = 0x0F0F0F0F, 0x0A0A0A0A  # RFC 9000 §15: versions that provoke a negotiation
 
 LONG, FIXED = 0x80, 0x40  # RFC 9000 §17.2
@@ -66,7 +67,7 @@ def salts_of(version: int) -> tuple[bytes, ...]:
         return (SALT_2,)
     if version in (T50, T51):
         return (SALT_T50 if version == T50 else SALT_T51,)
-    if version & RESERVED_MASK == RESERVED:
+    if version & RESERVED_MASK == RESERVED or (version & MVFST_MASK == MVFST and version not in (MVFST_22, MVFST_27)):
         return (SALT_1, SALT_29, SALT_23)
     draft = {MVFST_22: 22, MVFST_27: 27}.get(version, version - DRAFT)
     if draft in (33, 34):

@@ -43,8 +43,6 @@ from .state import (
     POOL,
     QUIC_SKIPPED,
     SEEN,
-    TLS_ROWS,
-    TLS_SHEET,
     new_state,
 )
 
@@ -151,8 +149,6 @@ class Dissector:
             datagram = source[at:end].tobytes()
             hello = self._initials.take(flow, datagram, way)
             if hello is not None:
-                if cursor[TLS_ROWS] >= TLS_SHEET:
-                    self._rows.take(self._state, self.options.tables)
                 octets = np.frombuffer(hello.message, np.uint8).copy()
                 quic_hello(self._states, datagrams, number, octets, hello.packets, hello.version)
             elif (name := server_name(datagram)) is not None:

@@ -56,6 +56,18 @@ def close_exchange(state: State, place: int) -> None:
 
 
 @inline
+def name_since(state: State, place: int, first: int) -> None:
+    """Gives the flow's name to its exchanges in rows `first` and later: closed after the packet that named it.
+
+    The names of QUIC flows are found a batch of packets later than those of TCP (`dissector.py`).
+    """
+    c = state["cold"][place]
+    for n in range(first, state["cursor"][EXCHANGES]):
+        if state["exchanges"][n]["flow_id"] == c["flow_id"]:
+            state["exchanges"][n]["name"] = best_name(c)
+
+
+@inline
 def before_packet(state: State, place: int, now: int) -> None:
     """A silence longer than the idle gap ends the exchange before the packet that breaks it is counted."""
     f = state["flows"][place]

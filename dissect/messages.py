@@ -13,6 +13,7 @@ from ..core.jit import brief_kernel, inline
 from ..core.status import OK
 from ..core.wire import Bytes, be24, u8
 from .dns.message import KIND_ADDRESS, MAX_ANSWERS, parse_dns
+from .exchange import name_since
 from .http import parse_request
 from .intern import intern
 from .link import Record
@@ -188,6 +189,7 @@ def quic_hello(states: Array, datagrams: Array, number: int, b: Bytes, packets: 
     if state["cursor"][TLS_ROWS] > rows:
         state["tls"][rows]["quic_version"] = version
     c["hello_ns"] = began
+    name_since(state, place, d["exchanges"])
 
 
 @brief_kernel
@@ -199,6 +201,7 @@ def google_name(states: Array, datagrams: Array, number: int, b: Bytes) -> None:
     if c["flow_id"] == d["flow_id"] and c["sni"] == 0:
         c["opened"] = d["way"] + 1
         c["sni"] = intern(state["names"], b, 0, b.size)
+        name_since(state, d["slot"], d["exchanges"])
 
 
 @inline

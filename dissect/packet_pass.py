@@ -109,7 +109,7 @@ def has_all_room(state: State) -> bool:
     """Whether the next packet's yield fits everywhere."""
     cursor = state["cursor"]
     return (
-        cursor[TLS_ROWS] + ROWS_OF_A_PACKET <= TLS_SHEET
+        cursor[TLS_ROWS] + cursor[DATAGRAMS] + ROWS_OF_A_PACKET <= TLS_SHEET  # a datagram may bring a hello
         and cursor[DNS_ROWS] + MESSAGES_OF_A_PACKET <= DNS_SHEET
         and cursor[ANSWERS] + ANSWERS_OF_A_PACKET <= ANSWER_SHEET
         and cursor[HTTP_ROWS] + MESSAGES_OF_A_PACKET <= HTTP_SHEET

@@ -177,7 +177,7 @@ NAMED = np.dtype(
     align=True,
 )  # fmt: skip
 DATAGRAM = np.dtype([("slot", np.int64), ("flow_id", np.uint64), ("at", np.int64), ("end", np.int64), ("way", np.int64),
-                     ("time", np.int64), ("packets", np.int64), ("borrowed", np.int64)], align=True)  # fmt: skip
+                     ("time", np.int64), ("exchanges", np.int64), ("borrowed", np.int64)], align=True)  # fmt: skip
 
 FIRST = np.dtype([("slot", np.int64), ("number", np.int64), ("gap_ns", np.int64), ("ip_bytes", np.int64),
                   ("payload_bytes", np.int64), ("way", np.int64)], align=True)  # fmt: skip

@@ -20,6 +20,7 @@ from ..link import Record
 from ..state import (
     BORROWED,
     DATAGRAMS,
+    EXCHANGES,
     SERVICE_DOQ,
     SERVICE_GQUIC,
     SERVICE_NONE,
@@ -198,6 +199,7 @@ def queue_datagram(state: State, place: int, way: int, at: int, end: int, borrow
     row = state["datagrams"][state["cursor"][DATAGRAMS]]
     row["slot"], row["flow_id"], row["at"], row["end"] = place, c["flow_id"], at, end
     row["way"], row["time"] = way, now
+    row["exchanges"] = state["cursor"][EXCHANGES]
     row["borrowed"] = borrowed
     if borrowed:
         state["cursor"][BORROWED] = 1  # its bytes are read before the next packet may overwrite them

@@ -16,7 +16,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from .crypto_stream import CryptoStream
-from .initial import INITIAL, Keys, client_keys, crypto_frames, opened, packets
+from .initial import INITIAL, Keys, Packet, client_keys, crypto_frames, opened, packets
 
 MAX_CONNECTIONS = 2048
 MAX_ATTEMPTS = 4  # a version negotiation and a retry make three
@@ -34,8 +34,9 @@ class Hello(NamedTuple):
 class _Attempt:
     """Keys, and what they have opened."""
 
-    def __init__(self, keys: Keys, dcid: bytes) -> None:
-        self.keys, self.dcid = keys, dcid
+    def __init__(self, keys: Keys, largest: int) -> None:
+        self.keys = keys
+        self.largest = largest  # packet number so far
         self.stream = CryptoStream()
         self.datagrams = 0
 
@@ -68,33 +69,49 @@ class HelloFromInitials:
         if connection is not None and connection.way != way:
             return None
         found = None
-        brought: set[int] = set()
+        counted: _Attempt | None = None
         for packet in packets(datagram):
             if packet.kind != INITIAL:
                 continue
-            attempt, frames = None, None
-            for attempt in reversed(connection.attempts if connection else ()):
-                frames = opened(datagram, packet, attempt.keys)
-                if frames is not None:
-                    break
+            attempt, frames = self._open(connection, datagram, packet) if connection else (None, None)
             if frames is None:
-                for keys in client_keys(packet.version, packet.dcid):
-                    frames = opened(datagram, packet, keys)
-                    if frames is not None:
-                        connection = connection or self._new(flow, way)
-                        attempt = self._begin(connection, keys, packet.dcid)
-                        break
+                attempt, frames = self._begin(flow, way, datagram, packet)
+                connection = self._flows.get(flow)
             if frames is None or attempt is None or connection is None:
                 continue
             stream = attempt.stream
-            refused = stream.refused
-            new = [stream.add(offset, data) for offset, data in crypto_frames(frames)]
-            self.given_up += stream.refused - refused
-            if any(new) and id(attempt) not in brought:
-                brought.add(id(attempt))
-                attempt.datagrams += 1
+            for offset, data in crypto_frames(frames):
+                if stream.add(offset, data) and counted is not attempt:
+                    counted = attempt
+                    attempt.datagrams += 1
+            if stream.refused:
+                self.given_up += stream.refused
+                stream.refused = 0
             found = self._hello(connection, attempt, packet.version) or found
         return found
+
+    def _open(self, connection: _Connection, datagram: bytes, packet: Packet) -> tuple[_Attempt | None, bytes | None]:
+        """The attempt whose keys open the packet, newest first, and the packet's frames."""
+        for attempt in reversed(connection.attempts):
+            whole = opened(datagram, packet, attempt.keys, attempt.largest)
+            if whole is not None:
+                attempt.largest = max(attempt.largest, whole[0])
+                return attempt, whole[1]
+        return None, None
+
+    def _begin(self, flow: int, way: int, datagram: bytes, packet: Packet) -> tuple[_Attempt | None, bytes | None]:
+        """A new attempt, if the packet opens with keys from its own connection ID."""
+        for keys in client_keys(packet.version, packet.dcid):
+            whole = opened(datagram, packet, keys)
+            if whole is not None:
+                connection = self._flows.get(flow) or self._new(flow, way)
+                if len(connection.attempts) == MAX_ATTEMPTS:
+                    connection.attempts.pop(0)
+                    self.given_up += 1
+                attempt = _Attempt(keys, whole[0])
+                connection.attempts.append(attempt)
+                return attempt, whole[1]
+        return None, None
 
     def _hello(self, connection: _Connection, attempt: _Attempt, version: int) -> Hello | None:
         """The attempt's next hello, if it is whole and not the one before sent again."""
@@ -113,11 +130,3 @@ class HelloFromInitials:
             self.given_up += oldest.last is None
         connection = self._flows[flow] = _Connection(way)
         return connection
-
-    def _begin(self, connection: _Connection, keys: Keys, dcid: bytes) -> _Attempt:
-        if len(connection.attempts) == MAX_ATTEMPTS:
-            connection.attempts.pop(0)
-            self.given_up += 1
-        attempt = _Attempt(keys, dcid)
-        connection.attempts.append(attempt)
-        return attempt

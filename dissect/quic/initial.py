@@ -37,6 +37,7 @@ INITIAL, ZERO_RTT, HANDSHAKE, RETRY = 0, 1, 2, 3  # §17.2, in version 1
 MAX_CONNECTION_ID = 20  # §17.2
 SAMPLE, SAMPLE_OFFSET, TAG = 16, 4, 16  # RFC 9001 §5.4.2, §5.3
 PADDING, PING, ACK, ACK_ECN, CRYPTO, CLOSE, CLOSE_APP = 0x00, 0x01, 0x02, 0x03, 0x06, 0x1C, 0x1D  # RFC 9000 §19
+ONE_BLOCK = modes.ECB()  # noqa: S305  (RFC 9001 §5.4.3; a block at a time, so one encryptor goes on for the connection)
 CRYPTO_GOOGLE = 0x08  # what Google QUIC over TLS (T050, T051) uses in its place; not allowed in Initials otherwise
 
 
@@ -102,13 +103,18 @@ def client_keys(version: int, dcid: bytes) -> list[Keys]:
 def _keys(salt: bytes, version: int, dcid: bytes) -> Keys:
     secret = _expand(hmac.digest(salt, dcid, "sha256"), CLIENT)
     key, iv, hp = [_expand(secret, info) for info in (LABELS_2 if version == VERSION_2 else LABELS)]
-    mask = Cipher(AES(hp), modes.ECB()).encryptor()  # noqa: S305  (RFC 9001 §5.4.3; one block at a time, so it goes on)
+    mask = Cipher(AES(hp), ONE_BLOCK).encryptor()
     return Keys(mask, AESGCM(key), int.from_bytes(iv, "big"))
 
 
 def varint(data: bytes, at: int) -> tuple[int, int]:
     """RFC 9000 §16: `(value, where it ends)`. Raises IndexError past the end."""
-    size = 1 << (data[at] >> 6)
+    first = data[at]
+    if first < 0x40:
+        return first, at + 1
+    if first < 0x80:
+        return (first & 0x3F) << 8 | data[at + 1], at + 2
+    size = 1 << (first >> 6)
     if at + size > len(data):
         raise IndexError
     return int.from_bytes(data[at : at + size], "big") & ((1 << (8 * size - 2)) - 1), at + size
@@ -154,19 +160,32 @@ def _long_header(data: bytes, start: int) -> Packet | None:
     return Packet(kind, version, dcid, start, at, at + length)
 
 
-def opened(datagram: bytes, packet: Packet, keys: Keys) -> bytes | None:
-    """The frames of an Initial, or None if these keys do not open it (RFC 9001 §5.3, §5.4)."""
-    sample = datagram[packet.number_at + SAMPLE_OFFSET : packet.number_at + SAMPLE_OFFSET + SAMPLE]
-    mask = keys.header.update(sample)
-    first = datagram[packet.start] ^ (mask[0] & 0x0F)
-    size = (first & 3) + 1
-    number = int.from_bytes(datagram[packet.number_at : packet.number_at + size], "big") ^ int.from_bytes(
-        mask[1 : 1 + size], "big"
-    )
-    behind = packet.number_at + size
-    header = bytes([first]) + datagram[packet.start + 1 : packet.number_at] + number.to_bytes(size, "big")
+def packet_number(largest: int, truncated: int, size: int) -> int:
+    """The whole packet number behind the last `size` bytes of it (RFC 9000 §A.3); largest: seen so far, -1 none."""
+    window = 1 << (8 * size)
+    expected = largest + 1
+    candidate = (expected & -window) | truncated
+    if candidate <= expected - window // 2 and candidate < (1 << 62) - window:
+        return candidate + window
+    if candidate > expected + window // 2 and candidate >= window:
+        return candidate - window
+    return candidate
+
+
+def opened(datagram: bytes, packet: Packet, keys: Keys, largest: int = -1) -> tuple[int, bytes] | None:
+    """Number and frames of an Initial, or None if these keys do not open it (RFC 9001 §5.3, §5.4).
+
+    The header that was sealed with it is the one on the wire but for flags and number, whose masks come off.
+    """
+    start, at = packet.start, packet.number_at
+    mask = keys.header.update(datagram[at + SAMPLE_OFFSET : at + SAMPLE_OFFSET + SAMPLE])
+    first = datagram[start] ^ (mask[0] & 0x0F)
+    behind = at + (first & 3) + 1
+    plain = bytes([a ^ b for a, b in zip(datagram[at:behind], mask[1:5], strict=False)])
+    number = packet_number(largest, int.from_bytes(plain, "big"), len(plain))
+    header = b"%c%b%b" % (first, datagram[start + 1 : at], plain)
     try:
-        return keys.seal.decrypt((keys.iv ^ number).to_bytes(12, "big"), datagram[behind : packet.end], header)
+        return number, keys.seal.decrypt((keys.iv ^ number).to_bytes(12, "big"), datagram[behind : packet.end], header)
     except InvalidTag:
         return None
 
@@ -174,26 +193,23 @@ def opened(datagram: bytes, packet: Packet, keys: Keys) -> bytes | None:
 def crypto_frames(frames: bytes) -> list[tuple[int, bytes]]:
     """(offset, data) of the CRYPTO frames of an Initial (RFC 9000 §19.6); stops at what may not be there (§12.4)."""
     found: list[tuple[int, bytes]] = []
-    at = 0
+    at, end = 0, len(frames)
     try:
-        while at < len(frames):
+        while at < end:
             kind = frames[at]
             at += 1
-            if kind == PADDING:
-                at = len(frames) - len(frames[at:].lstrip(b"\x00"))
-                continue
-            if kind == PING:
-                continue
             if kind in (CRYPTO, CRYPTO_GOOGLE):
                 offset, at = varint(frames, at)
                 length, at = varint(frames, at)
-                if at + length > len(frames):
+                if at + length > end:
                     break
                 found.append((offset, frames[at : at + length]))
                 at += length
+            elif kind == PADDING:
+                at = end - len(frames[at:].lstrip(b"\x00"))
             elif kind in (ACK, ACK_ECN):
                 at = _after_ack(frames, at, ecn=kind == ACK_ECN)
-            else:
+            elif kind != PING:
                 break
     except IndexError:
         pass  # cut inside a frame: what came before stands

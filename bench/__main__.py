@@ -2,6 +2,9 @@
 
 import sys
 
+from . import parsers
 from .compare_peers import main
 
+if len(sys.argv) == 1:
+    parsers.main([])
 sys.exit(main())

@@ -1,6 +1,6 @@
 """Google QUIC before it took TLS over: the server name in the client's CHLO.
 
-Theory ("QUIC Crypto", A. Langley, W. Chang; "QUIC Wire Layout Specification", both of 2016): a CHLO is a table of tags,
+Theory (draft-tsvwg-quic-protocol-02; "QUIC Crypto", A. Langley and W. Chang, 2016): a CHLO is a table of tags,
 each with the offset at which its value ends, in the first STREAM frame of the first packet, which is not encrypted. Public
 header: flags, connection ID of 8 bytes, version (Q043 and before), packet number of 1, 2, 4 or 6 bytes; then a
 hash of 12 bytes. Q046 has RFC 9000's long header with four bits for each ID's length; the number is behind it.

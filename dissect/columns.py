@@ -144,11 +144,6 @@ def packets(counts: Array, firsts: Array | None) -> pl.Series:
     return packed.group_by("flow", maintain_order=True).agg("packet")["packet"].cast(kind)
 
 
-def flags(values: Array, known: Array) -> pl.Series:
-    """Booleans from numbers; null where not known."""
-    return pl.select(pl.when(pl.Series(known)).then(pl.Series(values != 0))).to_series()
-
-
 def framed(table: Table, columns: dict[str, Any], without: frozenset[str] = frozenset()) -> pl.DataFrame:
     """The columns in the table's order and types; `without` names those that another room adds."""
     schema = {name: kind for name, kind in polars_schema(table).items() if name not in without}

@@ -152,7 +152,7 @@ class Frames:
             "tls_setup_ms": columns.milliseconds(cold["setup_ns"], cold["setup_done"] != 0),
             "tunnel": _tunnels(cold["tunnel"]),
             "first_packets": columns.packets(flows["counts"][:, :, PACKETS].sum(axis=1), firsts),
-            "zero_rtt": columns.flags(cold["zero_rtt"], spoke_quic),
+            "zero_rtt": columns.flags(cold["zero_rtt"] != 0, spoke_quic),
             "migrations": pl.select(pl.when(pl.Series(spoke_quic)).then(pl.Series(cold["migrations"]))).to_series(),
             "end": columns.coded(END_NAMES, flows["end"]),
             **_gaps(flows),

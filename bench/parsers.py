@@ -160,11 +160,11 @@ def measure(rounds: int = ROUNDS) -> list[Line]:
             pair = _ours(batch), _seconds(case.read)
             if number:
                 taken.append(pair)
-    return [
-        Line(case, *(median(column) / case.parts * 1e6 for column in zip(*taken, strict=True)),
-             median(ours / theirs for ours, theirs in taken))
-        for case, taken in zip(made, times, strict=True)
-    ]  # fmt: skip
+    lines = []
+    for case, taken in zip(made, times, strict=True):
+        ours, theirs = (median(column) / case.parts * 1e6 for column in zip(*taken, strict=True))
+        lines.append(Line(case, ours, theirs, median(mine / other for mine, other in taken)))
+    return lines
 
 
 def show(lines: list[Line], console: Console) -> None:

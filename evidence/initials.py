@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..dissect.quic.datagram import is_quic_version
 from ..dissect.quic.initial import (
     CRYPTO,
     CRYPTO_GOOGLE,
@@ -31,7 +32,7 @@ from ..dissect.quic.initial import (
     packets,
     varint,
 )
-from ..dissect.udp import QUIC_LEAST, is_quic_version
+from ..dissect.udp import QUIC_LEAST
 from . import messages
 
 if TYPE_CHECKING:
@@ -130,12 +131,12 @@ class Hellos:
     def _opened(self, pair: Pair, payload: bytes, packet: Packet) -> tuple[Keys, bytes] | None:
         """The keys that open an Initial, and its frames; the keys follow from the first one of the connection."""
         for keys in [*self._keys.get(pair, []), *client_keys(packet.version, packet.dcid)]:
-            frames = opened(payload, packet, keys)
-            if frames is not None:
+            opening = opened(payload, packet, keys)
+            if opening is not None:
                 kept = self._keys.setdefault(pair, [])
                 if keys not in kept:
                     kept.append(keys)
-                return keys, frames
+                return keys, opening[1]
         return None
 
 

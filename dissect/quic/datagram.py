@@ -45,7 +45,7 @@ KIND, VERSION, DCID, DCID_BYTES, SCID, SCID_BYTES, LEFT, BEHIND = range(8)
 
 
 @inline
-def is_quic_version(version: int) -> bool:
+def is_settled_version(version: int) -> bool:
     """Versions 1 (RFC 9000 §15), 2 (RFC 9369 §3.1), the drafts 22 to 34, Facebook's and Google's with TLS."""
     return (
         version in (1, VERSION_2, 0x54303530, 0x54303531)
@@ -58,6 +58,12 @@ def is_quic_version(version: int) -> bool:
 def is_reserved_version(version: int) -> bool:
     """The numbers that RFC 9000 §15 reserves to provoke a negotiation (0x?a?a?a?a): their sender names its hello."""
     return version & 0x0F0F0F0F == 0x0A0A0A0A
+
+
+@inline
+def is_quic_version(version: int) -> bool:
+    """Either of them."""
+    return is_settled_version(version) or is_reserved_version(version)
 
 
 @inline
@@ -145,7 +151,7 @@ def quic_datagram(state: State, b: Bytes, place: int, way: int, borrowed: int, h
         whole = long_header(b, at, end, stop, found)
         if c["quic_version"] == 0 and not _begins(state, place, way, stop - start if whole else 0, now):
             return h["data_bytes"]
-        if not whole or not (is_quic_version(found[VERSION]) or is_reserved_version(found[VERSION])):
+        if not whole or not is_quic_version(found[VERSION]):
             break  # also Version Negotiation, behind which nothing follows
         c["cid_bytes"][way], c["cid_bytes"][1 - way] = found[DCID_BYTES], found[SCID_BYTES]
         learn_connection(state, b, place, way, found[SCID], found[SCID_BYTES])
@@ -169,7 +175,7 @@ def _begins(state: State, place: int, way: int, size: int, now: int) -> bool:
     f, c, found = state["flows"][place], state["cold"][place], state["quic"]
     version = found[VERSION]
     first = size >= CLIENT_BYTES and found[KIND] == INITIAL and found[DCID_BYTES] >= CLIENT_ID
-    if not (is_quic_version(version) or (is_reserved_version(version) and first)):
+    if not (is_settled_version(version) or (is_reserved_version(version) and first)):
         return False
     c["quic_version"] = version
     if f["service"] != SERVICE_DOQ:

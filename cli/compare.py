@@ -26,6 +26,18 @@ def compare(
     alpha: Annotated[
         float | None, typer.Option(metavar="P", help="Share of false findings allowed. Default: 0.05.")
     ] = None,
+    baseline: Annotated[str | None, typer.Option(metavar="MODE", help="The mode compared with. Default: normal.")] = None,
+    compared: Annotated[str | None, typer.Option(metavar="MODE", help="The mode in question. Default: incognito.")] = None,
+    margin: Annotated[
+        float | None, typer.Option(metavar="SHARE", min=0.01, max=0.9, help="`continues` is a ratio within 1 ± this. Default: 0.25.")
+    ] = None,
+    per: Annotated[
+        Literal["session", "minute", "visit"] | None, typer.Option(help="What volumes are of. Default: session, or minute where lengths differ.")
+    ] = None,
+    least_share: Annotated[
+        float | None,
+        typer.Option(metavar="SHARE", min=0.05, max=1, help="`not_locked` excludes that so many uploads follow visits. Default: 0.5."),
+    ] = None,
     seed: Annotated[
         int | None, typer.Option(metavar="N", help="Of permutations and resampling: same seed, same numbers.")
     ] = None,
@@ -56,7 +68,8 @@ def compare(
         country_db=country_db, asn_db=asn_db, second_db=second_db, catalogue=catalogue,
         place=cli.coordinates(place) if place else None, strict=strict,
     )  # fmt: skip
-    statistics = {name: value for name, value in (("alpha", alpha), ("seed", seed)) if value is not None}
+    asked = {"alpha": alpha, "seed": seed, "baseline": baseline, "compared": compared, "margin": margin, "per": per, "least_share": least_share}
+    statistics = {name: value.lower() if isinstance(value, str) else value for name, value in asked.items() if value is not None}
     with progress.bar(quiet=quiet) as look:
         watching: Any = cli.given(progress=look, warn=progress.warner(quiet=quiet))
         result = pipeline.compare(files, sessions, visits, statistics=statistics, **settings, **watching)

@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 
 from ..core.errors import InputError
-from . import coupling, moments, spans, statistics, volume
+from . import beacons, coupling, moments, spans, statistics, volume
 from .places import places
 from .verdict import ABSENT, INCONCLUSIVE, MIN_SESSIONS, Numbers, verdict
 
@@ -33,6 +33,7 @@ NS = 1_000_000_000
 TWO_ONE_SIDED = 0.10  # level of the interval whose inclusion is two one-sided tests at 5 %
 UNEVEN = 0.10  # sessions whose lengths vary more than this are compared per minute
 TIMELINE_BINS = 600
+BEACON_DRAWS = 999
 EVERYTHING = "total"
 PERIODS = ("session", "minute", "visit")
 
@@ -95,6 +96,7 @@ def compare(
         found = coupling.couple(volumes.exchanges, closed, opened, kind, setting) if opened else {}
         for item in items:
             item["coupling"] = found.get(item["key"])
+    result["beacons"] = beacons.beacons(volumes.exchanges, BEACON_DRAWS, chosen.seed, chosen.alpha)
     return result
 
 

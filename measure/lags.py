@@ -29,6 +29,7 @@ WINDOWS = ((2, 1), (4, 2), (10, 5), (30, 10), (60, 60))  # width and distance of
 MAX_LAG = 60  # bins: 30 s
 STEADY = 4  # bins: windows up to this width are a steady lag
 FIRST, EXTREMES = 99, 10
+MOST_DRAWS = 999  # surrogates of one destination, whatever is asked for
 TIE = 1e-6
 BLOCK_CELLS = 4_000_000  # items × bins of the longest session, and items × surrogates × windows, held at one time
 
@@ -67,6 +68,7 @@ def scan(
     active = [at for at, each in enumerate(visits) if len(each)]
     starts, _ = windows()
     longest = max((int(lengths[at]) for at in active), default=1)
+    resamples = min(resamples, MOST_DRAWS)
     step = max(1, min(BLOCK_CELLS // longest, BLOCK_CELLS // (len(starts) * FIRST)))
     parts = [_Block(uploads, range(at, min(at + step, items)), visits, lengths, active).scan(resamples, seed, alpha)
              for at in range(0, items, step)]  # fmt: skip

@@ -60,6 +60,16 @@ def coupling(item: Item) -> str:
     return f"Whether uploads to {who} follow visits is not settled ({visits}, {counted(of['uploads'], 'upload')})."
 
 
+def heartbeats(result: dict[str, Any], most: int = 4) -> list[str]:
+    """A sentence for each destination that is called like clockwork, so that it is not read as a page report."""
+    beats = [each for each in result.get("beacons", []) if each["verdict"] == "heartbeat"][:most]
+    return [
+        f"Uploads to {visible(each['key'])} come every {spoken(each['period_s'] * 1000)} like clockwork (±{each['jitter_ms'] / 1000:.1f} s, "
+        f"{counted(each['uploads'], 'upload')}{', all of about ' + size(each['size']) if each['same_size'] else ''}): a heartbeat, not page reports."
+        for each in beats
+    ]  # fmt: skip
+
+
 def _q(value: float | None) -> str:
     text = chance(value)
     return text if text.startswith("<") else f"= {text}"

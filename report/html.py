@@ -119,7 +119,7 @@ def page(result: dict[str, Any]) -> dict[str, Any]:
         "rows": [_row(item) for item in shown[:FIRST_ROWS]], "more": [_row(item) for item in shown[FIRST_ROWS:]],
         "left_out": len(rows) - len(shown), "owners": [_row(item) for item in findings.owners(result)][:MOST_ROWS],
         "total": {**_row(result["total"]), "name": "Total"},
-        "coupled": _coupled(result), "coupling_source": (result["basis"].get("visits") or {}).get("source"),
+        "coupled": _coupled(result), "heartbeats": experiments.heartbeats(result), "coupling_source": (result["basis"].get("visits") or {}).get("source"),
         "vendors": [_row(item) for item in findings.by_volume(result.get("vendors", []), terms)][:MOST_ROWS],
         "map": _map(result), "beliefs": places.BELIEFS,
         "timeline": _timeline(result, findings.selection(result, LANES)), "period": period(result),

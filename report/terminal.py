@@ -81,6 +81,8 @@ class Comparison:
             yield Text("Do uploads follow visits?", style="bold")
             for item in shown:
                 yield _bullet(experiments.coupling(item))
+            for line in experiments.heartbeats(self.result):
+                yield _bullet(line)
             yield Text("")
 
     def _verdict(self) -> Iterator[RenderableType]:

@@ -114,8 +114,8 @@ class Catalogue:
 
     def find(self, name: str) -> Attribution:
         """What is known of a host's name; `UNKNOWN` for addresses, empty and impossible names."""
-        host = bare(name)
-        if not host or len(host) > MAX_NAME or is_address(host):
+        host = bare(name) if ":" in name or "[" in name else name.lower().rstrip(".")
+        if not host or len(host) > MAX_NAME or ((host[-1].isdigit() or ":" in host) and is_address(host)):
             return UNKNOWN
         found = _longest(host, self._exact, self._suffix) or self._by_domain(host)
         theirs = _longest(host, self._their_exact, self._their_suffix) if self.theirs else None

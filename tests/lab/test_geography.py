@@ -48,6 +48,7 @@ def work():
     tap = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
     tap.bind((network.RADIO, 0))
     tap.setsockopt(socket.SOL_SOCKET, 35, 1)  # SO_TIMESTAMPNS: the kernel's own stamps
+    time.sleep(0.5)  # which it begins to take a little later; until then it stamps what is read when it is read
     enter_network("phone")
     for _ in range(3):
         with socket.create_connection((ADDRESS, 443), timeout=10) as client:

@@ -6,8 +6,8 @@ machine spends on putting packets into the ring is the sender's, as it is on a r
 
 Rules: packets are sent once, never in a loop: repeated connections would be other work. A rate counts as followed where
 not one packet was dropped and as many came out as went in. Two readers: `ring` only walks the blocks; `dissect` fills
-every table and gives them up each second, as the service does. The third, `dumpcap`, is Wireshark's, with a buffer of the
-same size, writing a file; its figures include its start.
+every table and gives them up each second, as the service does. Whole programs, the service with its store among them, are
+in `live_peers.py`.
 """
 
 from __future__ import annotations
@@ -16,10 +16,8 @@ import argparse
 import ctypes
 import itertools
 import json
-import os
 import re
 import resource
-import signal
 import subprocess
 import sys
 import tempfile
@@ -28,13 +26,14 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from shutil import which
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
 from ..capture.live import LiveOptions, open_live
 from ..core.errors import EnvironmentFault, WiretallyError
+from .live_peers import PROGRAMS, Outcome
 from .mix import count, write
 from .processes import machine
 
@@ -47,8 +46,7 @@ CLONE_NEWNET = 0x40000000  # linux/sched.h
 TAP, SENDER = "tap", "sender"
 MTU = 65_535
 READERS = ("ring", "dissect")
-DUMPCAP = "dumpcap"
-RATES = "10k,50k,100k,200k,300k,400k,top"
+RATES = "10k,50k,100k,200k,300k,400k,top,10mbit,50mbit,250mbit,1000mbit"
 TICK = 1.0  # seconds
 WARMING = 8  # batches
 
@@ -137,7 +135,7 @@ def measure(reader: str, path: Path, rate: str, packets: int, arguments: argpars
     """One reader at one rate: `200k` packets/s, `50mbit`, or `top`."""
     pace = f"--mbps={rate.removesuffix('mbit')}" if rate.endswith("mbit") else f"--pps={count(rate)}" if rate != "top" else "--topspeed"  # fmt: skip
     replay = ["tcpreplay", "--quiet", pace, f"--limit={packets}", "--preload-pcap", f"--intf1={SENDER}", str(path)]
-    said, found = (dumpcap if reader == DUMPCAP else ours)(replay, reader, path, arguments)
+    said, found = PROGRAMS[reader](replay, TAP, arguments) if reader in PROGRAMS else ours(replay, reader, path, arguments)
     rated = re.search(r"Rated: [\d.]+ Bps, ([\d.]+) Mbps, ([\d.]+) pps", said)
     sent = re.search(r"Successful packets:\s+(\d+)", said)
     if rated is None or sent is None:
@@ -145,9 +143,6 @@ def measure(reader: str, path: Path, rate: str, packets: int, arguments: argpars
     went, pps = int(sent[1]), float(rated[2])
     return Run(reader, rate, pps, float(rated[1]), went, found["seen"], found["dropped"], found["delivered"], found["cpu"],
                found["cpu"] * pps / went, found["peak"])  # fmt: skip
-
-
-Outcome = tuple[str, dict[str, Any]]  # what the sender said, what the reader found
 
 
 def ours(replay: list[str], reader: str, path: Path, arguments: argparse.Namespace) -> Outcome:
@@ -159,32 +154,6 @@ def ours(replay: list[str], reader: str, path: Path, arguments: argparse.Namespa
             raise EnvironmentFault(f"bench live: the reader {reader} did not start")
         said = subprocess.run(replay, capture_output=True, text=True, check=True).stdout
         return said, json.loads(process.communicate("")[0])
-
-
-def dumpcap(replay: list[str], _: str, __: Path, arguments: argparse.Namespace) -> Outcome:
-    """Wireshark's capture to a file while `replay` runs."""
-    if which(DUMPCAP) is None:
-        raise EnvironmentFault("bench live: needs dumpcap: apt-get install wireshark-common")
-    with tempfile.TemporaryDirectory(prefix="wiretally-bench-") as folder, (Path(folder) / "log").open("w+") as log:
-        buffer = f"-B{arguments.ring >> 20}"
-        command = [DUMPCAP, "-q", "-i", TAP, buffer, "-w", str(Path(folder) / "packets")]
-        process = subprocess.Popen(command, stderr=log)
-        while "File:" not in (Path(folder) / "log").read_text() and process.poll() is None:
-            time.sleep(0.05)
-        said = subprocess.run(replay, capture_output=True, text=True, check=True).stdout
-        time.sleep(TICK)  # for what its buffer still holds
-        peak = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{process.pid}/status").read_text())  # proc(5)
-        process.send_signal(signal.SIGINT)
-        status, usage = os.wait4(process.pid, 0)[1:]
-        process.returncode = os.waitstatus_to_exitcode(status)
-        text = (Path(folder) / "log").read_text()
-        total = re.search(r"received/dropped on interface .*?: (\d+)/(\d+)", text)
-        if total is None:
-            raise EnvironmentFault(f"bench live: dumpcap: {' '.join(text.split())}")
-    received, dropped = int(total[1]), int(total[2])
-    cpu = usage.ru_utime + usage.ru_stime
-    return said, {"seen": received + dropped, "dropped": dropped, "delivered": received, "cpu": cpu,
-                  "peak": int(peak[1]) / 1024 if peak else 0.0}  # fmt: skip
 
 
 def show(runs: list[Run]) -> None:
@@ -213,7 +182,8 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=10.0, help="the longest that one rate is sent for")
     parser.add_argument("--ring", type=int, default=64 << 20, help="bytes (default 64 MiB)")
     parser.add_argument("--snap", choices=("whole", "names"), default="whole")
-    parser.add_argument("--readers", default=",".join(READERS), help="ring: blocks only; dissect: every table; dumpcap")
+    parser.add_argument("--readers", default="ring,dissect,service", help="ring: blocks only; dissect: every table; service: with its store; dumpcap; nfstream")
+    parser.add_argument("--nfstream", default=sys.executable, metavar="PYTHON", help="the one that has NFStream")
     parser.add_argument("--json", type=Path, help="where to write the figures")
     parser.add_argument("--reader", choices=READERS, help=argparse.SUPPRESS)
     arguments = parser.parse_args(words)

@@ -194,6 +194,11 @@ class PacketRing:
         self.words[self._next * self.block_words + BLOCK_STATUS] = STATUS_KERNEL
         self._next = (self._next + 1) % self.blocks
 
+    def waiting(self) -> float:
+        """How much of the ring the kernel has filled and nobody has given back, 0 to 1."""
+        status = self.words[BLOCK_STATUS :: self.block_words]
+        return float((status & STATUS_USER).sum()) / self.blocks if status.size else 0.0
+
     def _fence(self) -> None:
         """Loads and stores before it come before those after it: a release, then an acquire, of the same lock."""
         for _ in range(2):

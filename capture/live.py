@@ -112,6 +112,10 @@ class LiveCapture(ABC):
         gained, self._before = now.since(self._before), now
         return gained
 
+    def backlog(self) -> float:
+        """How much of the memory for packets is taken by packets that wait, 0 to 1; 0 where the system does not say."""
+        return 0.0
+
     @abstractmethod
     def stop(self) -> None:
         """Takes nothing more: `batches` gives out what has been taken, and ends. For signal handlers and threads."""

@@ -232,6 +232,11 @@ class RingCapture(LiveCapture):
             seen, dropped, freezes = (a + b for a, b in zip(self._past, now, strict=True))
         return Counters(seen, dropped, freezes, self._delivered, self._outages, self._joined)
 
+    def backlog(self) -> float:
+        """See `LiveCapture.backlog`."""
+        ring = self._ring
+        return ring.waiting() if ring is not None else 0.0
+
     def _retire(self) -> None:
         """Closes the ring; its counts stay."""
         with self._changing:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import ipaddress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from . import options as cli
+
+if TYPE_CHECKING:
+    from ..geo.attributor import Attributor
+
+Snap = Literal["whole", "names"]
 
 
 def live(
@@ -23,7 +30,20 @@ def live(
     keep_mb: Annotated[
         int | None, typer.Option(min=1, metavar="MB", help="Delete the oldest when the store is larger. Default: no limit.")
     ] = None,
+    snap: Annotated[
+        Snap, typer.Option(help="names: of QUIC data only the headers are copied; changes no table but `truncated`.")
+    ] = "whole",
+    record: Annotated[
+        str | None, typer.Option(metavar="FOLDER", help="Also keep the packets: pcapng files, compressed, with their digests.")
+    ] = None,
+    record_file_mb: Annotated[int, typer.Option(min=1, metavar="MB", help="Size at which the next file is begun.")] = 100,
+    record_mb: Annotated[
+        int | None, typer.Option(min=1, metavar="MB", help="Delete the oldest files when they are larger. Default: no limit.")
+    ] = None,
     local: cli.Local = None,
+    local_file: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Networks as for --local, one a line; read again at SIGHUP.")
+    ] = None,
     idle_gap: cli.IdleGap = None,
     flow_idle: cli.FlowIdle = None,
     max_flows: cli.MaxFlows = None,
@@ -38,29 +58,73 @@ def live(
 
     Example: wiretally live --interface wlan0 --store home.db
     """
+    import os
     import signal
+    from contextlib import ExitStack
+
+    os.environ.setdefault("POLARS_MAX_THREADS", "1")  # a second's rows are few: threads would cost time and memory
 
     from ..capture.live import LiveOptions, open_live
+    from ..capture.record import Recorder
     from ..dissect.dissector import Dissector
     from ..store.database import Store
+    from ..store.marks import told
     from . import pipeline, progress
-    from .service import Retention, Service, stopper
+    from .service import Retention, Service
+    from .warm import warm
 
     settings: Any = cli.given(
-        local=local, idle_gap=idle_gap, flow_idle=flow_idle, max_flows=max_flows,
+        idle_gap=idle_gap, flow_idle=flow_idle, max_flows=max_flows,
         country_db=country_db, asn_db=asn_db, second_db=second_db, catalogue=catalogue,
         place=cli.coordinates(place) if place else None,
     )  # fmt: skip
     warn = progress.warner(quiet=quiet)
-    dissector = Dissector(pipeline.dissect_options(pipeline.DISSECTED, settings))
-    attributor = pipeline.open_attributor(**settings)
-    asked = LiveOptions(expression=expression, ring_bytes=ring_mb << 20, promiscuous=promiscuous, notify=warn)
+
+    def settle() -> tuple[Attributor, tuple[str, ...]]:
+        """What SIGHUP reads again: databases and catalogue, local networks."""
+        return pipeline.open_attributor(**settings), (*(local or ()), *(networks(local_file) if local_file else ()))
+
+    attributor, near = settle()
+    dissector = Dissector(pipeline.dissect_options(pipeline.DISSECTED, settings | {"local": near}))
+    warm(attributor)
+    asked = LiveOptions(expression=expression, ring_bytes=ring_mb << 20, promiscuous=promiscuous, snap=snap, notify=warn)
     retention = Retention(keep_days, keep_mb << 20 if keep_mb else None)
-    with Store(store, warn=warn) as kept, open_live(interface, asked) as capture:
+    with ExitStack() as stack:
+        kept = stack.enter_context(Store(store, warn=warn))
+        capture = stack.enter_context(open_live(interface, asked))
+        service = Service(capture, dissector, attributor, kept, retention, warn)
+        service.reload = settle
+        if record:
+            service.recorder = stack.enter_context(Recorder(
+                record, capture.interfaces, file_bytes=record_file_mb << 20, most_bytes=record_mb << 20 if record_mb else None,
+                comments=lambda: told(store), warn=warn))  # fmt: skip
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, stopper(capture))
-        Service(capture, dissector, attributor, kept, retention).run()
+            signal.signal(number, lambda *_: capture.stop())
+        if hasattr(signal, "SIGHUP"):
+            signal.signal(signal.SIGHUP, lambda *_: service.ask_reload())
+        service.run()
         if not quiet:
             count = capture.counters()
             lost = "unknown" if count.dropped is None else f"{count.dropped:,}"
             typer.echo(f"wiretally: {count.delivered:,} packets, {lost} lost; {store}", err=True)
+    if service.recorder is not None and (service.recorder.lost or not quiet):
+        typer.echo(f"wiretally: {service.recorder.recorded:,} packets recorded, {service.recorder.lost:,} not; {record}", err=True)
+
+
+def networks(path: str) -> tuple[str, ...]:
+    """The networks in a file, one a line; what follows # is a remark."""
+    from ..capture.report import shown
+    from ..core.errors import InputError
+
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError) as error:
+        raise InputError(f"{shown(path)}: cannot be read: {error}") from error
+    found = []
+    for number, line in enumerate(lines, 1):
+        if text := line.partition("#")[0].strip():
+            try:
+                found.append(str(ipaddress.ip_network(text, strict=False)))
+            except ValueError as error:
+                raise InputError(f"{shown(path)}:{number}: {shown(text)}: not a network: write it as 192.168.1.0/24") from error
+    return tuple(found)

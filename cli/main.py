@@ -14,7 +14,7 @@ import typer
 
 from .. import __version__
 from ..core.errors import WiretallyError
-from . import bundle, compare, data, live, probe, pseudonymise, read, session, verify, where
+from . import bench, bundle, compare, data, export, live, probe, pseudonymise, read, session, verify, where
 
 WELCOME = """\
 wiretally measures what a phone's browser uploads, and to whom: in incognito mode and out of it.
@@ -47,6 +47,7 @@ app = typer.Typer(
 app.command()(read.read)
 app.command()(compare.compare)
 app.command()(where.where)
+app.command()(export.export)
 app.command()(live.live)
 app.command()(pseudonymise.pseudonymise)
 app.add_typer(probe.app, name="probe", help="The length probe: does what is uploaded grow with the URL visited?")
@@ -54,6 +55,7 @@ app.command()(bundle.bundle)
 app.command()(verify.verify)
 app.add_typer(session.app, name="session")
 app.add_typer(data.app, name="data")
+app.add_typer(bench.app, name="bench")
 
 
 def _version(asked: bool) -> None:

@@ -51,6 +51,7 @@ def _capture_row(source: SourceReport, counters: npt.NDArray[np.int64]) -> dict[
         "unsupported": unsupported,
         "counted": counted,
         "cut_short": source.cut_short,
+        "degraded": None,
         "first_seen": int(seen[:, state.EARLIEST].min()) if len(seen) else None,
         "last_seen": int(seen[:, state.LATEST].max()) if len(seen) else None,
     }

@@ -6,28 +6,31 @@ transaction. While the disk is slow the handing over is rarer, and nothing is lo
 transaction are of one moment, so totals, exchanges and the account of the capture agree whenever somebody looks.
 
 Rules: a signal to end lets the ring run empty, ends every flow and writes it. Drops stand in the `capture` table, a row
-per minute, beside the totals that they touch.
+per minute, beside the totals that they touch. Where packets come too fast, less is said of them (`overload.py`), in the
+same row. A step of the clock (`clocks.py`) moves what goes on with it, and is noted in the store.
 """
 
 from __future__ import annotations
 
-import os
-import socket
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ..core.packets import LINKTYPE_NAMES
-from ..core.schema import CAPTURE, polars_schema
+from ..core.errors import WiretallyError
+from ..core.packets import PacketBatch
+from ..store.marks import boot
+from .account import Account
+from .clocks import Clocks
+from .overload import Overload
+from .systemd import notify
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import numpy as np
-    import numpy.typing as npt
     import polars as pl
 
-    from ..capture.live import Counters, LiveCapture
+    from ..capture.live import LiveCapture
+    from ..capture.record import Recorder
     from ..dissect.dissector import Dissector
     from ..dissect.rows import Taken
     from ..geo.attributor import Attributor
@@ -36,7 +39,10 @@ if TYPE_CHECKING:
 TICK = 1.0  # seconds between transactions
 WAIT = 0.25  # seconds that the ring may be silent before the clock is looked at
 PRUNE_EVERY = 60.0
-MINUTE_NS = 60_000_000_000
+STUCK = 300.0  # seconds that the keeper may take before the watchdog is left to bite
+MANY_NAMES = 1 << 17  # names that are remembered before those that nothing refers to are forgotten
+NS = 1_000_000_000
+Step = tuple[int, int, int]  # wall clock after it, by how much, monotonic clock; ns
 
 
 class Retention:
@@ -51,44 +57,94 @@ class Service:
     """Runs until the capture is stopped."""
 
     def __init__(
-        self, capture: LiveCapture, dissector: Dissector, attributor: Attributor, store: Store, retention: Retention
-    ) -> None:
-        """Everything is open already, and is closed by whoever opened it."""
+        self, capture: LiveCapture, dissector: Dissector, attributor: Attributor, store: Store, retention: Retention,
+        warn: Callable[[str], None], clocks: Clocks | None = None,
+    ) -> None:  # fmt: skip
+        """Everything is open already, and is closed by whoever opened it; `warn` gets lines for the operator."""
         self.capture, self.dissector, self.attributor, self.store = capture, dissector, attributor, store
-        self.retention = retention
+        self.retention, self.warn = retention, warn
         self.ticks = 0
-        self._account = _Account(capture.name)
+        self.reload: Callable[[], tuple[Attributor, tuple[str, ...]]] | None = None  # opens databases, reads networks
+        self.recorder: Recorder | None = None  # gets every batch first
+        self.clocks = clocks or Clocks()
+        self.overload = Overload(warn)
+        self._reloading = False
+        self._steps: list[Step] = []
+        self._account = Account(capture.name)
         self._pruned = time.monotonic()
+
+    def ask_reload(self) -> None:
+        """For a signal handler: databases and local networks are read again soon."""
+        self._reloading = True
 
     def run(self) -> None:
         """Takes packets until `capture.stop`; everything is written when it returns."""
         notify("READY=1")
         keeping: Future[None] | None = None
-        last = time.monotonic()
+        began = last = time.monotonic()
         with ThreadPoolExecutor(1, "keeper") as keeper:
             for batch in self.capture.batches(timeout=WAIT):
-                if batch is not None:
-                    self.dissector.feed(batch)
+                self._take(batch)
                 now = time.monotonic()
-                if now - last >= TICK and (keeping is None or keeping.done()):
+                lean = self.overload.look(self.capture.backlog(), now)
+                if lean != self.dissector.lean:
+                    self.dissector.lean = lean
+                if lean:
+                    self._account.degrade(lean)
+                if now - last < TICK:
+                    continue
+                idle = keeping is None or keeping.done()
+                if idle or now - began < STUCK:
+                    notify("WATCHDOG=1")
+                if idle:
                     if keeping is not None:
                         keeping.result()
-                    last = now
-                    keeping = keeper.submit(self._keep, self.dissector.take(live=True), self._counted(end=False))
+                    began = last = now
+                    keeping = keeper.submit(self._keep, *self._new())
+                    if self.dissector.names > MANY_NAMES:  # waits for the keeper: the ring holds what comes meanwhile
+                        keeping.result()
+                        self.dissector.renew_names()
+                if self._reloading and self.reload is not None:
+                    self._reloading = False
+                    self._reload(self.reload)
             notify("STOPPING=1")
             if keeping is not None:
                 keeping.result()
             self._end()
 
+    def _take(self, batch: PacketBatch | None) -> None:
+        """Feeds a batch; where the clock was stepped in it, what goes on is moved."""
+        step = self.clocks.look()
+        if step:
+            self._steps.append((time.time_ns(), step, time.monotonic_ns()))
+            self.warn(f"the clock was stepped by {step / NS:+,.1f} s; running flows are moved with it")
+        if batch is None:
+            if quiet := self.clocks.quiet():
+                self.dissector.move_clock(quiet)
+            return
+        if self.recorder is not None:
+            self.recorder.take(batch)
+        for first, end, moved in self.clocks.stretches(batch.packets["ts_ns"]):
+            if moved:
+                self.dissector.move_clock(moved)
+            else:
+                self.dissector.feed(PacketBatch(batch.buffer, batch.packets[first:end]))
+
+    def _new(self) -> tuple[Taken, tuple[pl.DataFrame, bool], list[Step]]:
+        """What has come since the last time, all of one moment."""
+        steps, self._steps = self._steps, []
+        return self.dissector.take(live=True), self._counted(end=False), steps
+
     def _counted(self, *, end: bool) -> tuple[pl.DataFrame, bool]:
         return self._account.row(self.capture, self.capture.counters(), self.dissector.counters, end=end)
 
-    def _keep(self, taken: Taken, capture: tuple[pl.DataFrame, bool]) -> None:
+    def _keep(self, taken: Taken, capture: tuple[pl.DataFrame, bool], steps: list[Step]) -> None:
         """In the keeper's thread: one transaction."""
-        frames = self._attributed(self.dissector.tables(taken))
+        for step in steps:
+            self.store.note_step(*step, boot())
+        frames = self._attributed(self.dissector.tables(taken), lean=taken.lean)
         self.store.keep(frames | {"capture": capture[0]}, minute_is_over=capture[1])
         self.ticks += 1
-        notify("WATCHDOG=1")
         if time.monotonic() - self._pruned >= PRUNE_EVERY and not self.store.full and not self._prune():
             self._pruned = time.monotonic()
 
@@ -96,83 +152,32 @@ class Service:
         """A stretch of what may no longer be kept; how many rows went."""
         return self.store.prune(time.time_ns(), days=self.retention.days, max_bytes=self.retention.max_bytes)
 
+    def _reload(self, reload: Callable[[], tuple[Attributor, tuple[str, ...]]]) -> None:
+        """Databases, catalogue and local networks anew; what cannot be read stays as it was."""
+        notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
+        try:
+            self.attributor, networks = reload()
+            self.dissector.set_local(networks)
+            self.warn("databases and local networks have been read again")
+        except WiretallyError as error:
+            self.warn(f"nothing is changed: {error}")
+        notify("READY=1")
+
     def _end(self) -> None:
         """Every flow ends; a stretch at a time, so that memory does not grow at the end."""
+        for step in self._steps:
+            self.store.note_step(*step, boot())
         for taken in self.dissector.drain():
-            self.store.keep(self._attributed(self.dissector.tables(taken)))
+            self.store.keep(self._attributed(self.dissector.tables(taken), lean=taken.lean))
+            notify("WATCHDOG=1")
         row, _ = self._counted(end=True)
         self.store.keep({"capture": row}, minute_is_over=True)
 
-    def _attributed(self, frames: dict[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
+    def _attributed(self, frames: dict[str, pl.DataFrame], *, lean: int) -> dict[str, pl.DataFrame]:
+        """Flows with places and owners, unless these are left out."""
         if "dns" in frames:
             self.attributor.learn(frames["dns"])
-        return {name: self.attributor.join(frame) if name in ("flows", "running") and frame.height else frame
+        return {name: self.attributor.join(frame) if name in {"flows", "running"} and frame.height and not lean else frame
                 for name, frame in frames.items()}  # fmt: skip
 
 
-class _Account:
-    """The rows of the `capture` table: what was seen in each minute, and what was lost in it."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._began = time.time_ns() // MINUTE_NS
-        self._base: tuple[Counters, npt.NDArray[np.int64]] | None = None
-
-    def row(
-        self, capture: LiveCapture, seen: Counters, counters: npt.NDArray[np.int64], *, end: bool
-    ) -> tuple[pl.DataFrame, bool]:
-        """The row of the running minute, and whether that is over now; counters: int64[interfaces, 8], dissector's."""
-        import numpy as np
-        import polars as pl
-
-        from ..capture.live import Counters
-        from ..dissect import state
-
-        total = counters.sum(axis=0)
-        if self._base is None:
-            self._base = (Counters(), np.zeros_like(total))
-        before, base = self._base
-        gained = total - base
-        now = time.time_ns()
-        known = counters[counters[:, state.SEEN] > 0]
-        linktypes = dict.fromkeys(each.linktype for each in capture.interfaces)
-        row: dict[str, Any] = {
-            "source": self._name,
-            "linktype": ",".join(LINKTYPE_NAMES.get(kind, str(kind)) for kind in linktypes) or None,
-            "packets": int(gained[state.SEEN]),
-            "wire_bytes": int(gained[state.SEEN_BYTES]),
-            "dropped": None if seen.dropped is None else seen.dropped - (before.dropped or 0),
-            "truncated": int(gained[state.CUT]),
-            "malformed": int(gained[state.MALFORMED_PACKETS]),
-            "unsupported": int(gained[state.UNSUPPORTED_PACKETS]),
-            "counted": int(gained[state.COUNTED_PACKETS]),
-            "cut_short": False,
-            "first_seen": max(int(known[:, state.EARLIEST].min()), self._began * MINUTE_NS) if len(known) else None,
-            "last_seen": int(known[:, state.LATEST].max()) if len(known) else None,
-        }
-        over = end or now // MINUTE_NS != self._began
-        if over:
-            self._base = (seen, total.copy())
-            self._began = now // MINUTE_NS
-        return pl.DataFrame([row], schema=polars_schema(CAPTURE)), over
-
-
-def notify(state: str) -> None:
-    """Tells systemd, where it wants to be told: sd_notify(3)."""
-    address = os.environ.get("NOTIFY_SOCKET")
-    if not address:
-        return
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
-        try:
-            sender.sendto(state.encode(), "\0" + address[1:] if address.startswith("@") else address)
-        except OSError:
-            return  # whoever watches has gone: nothing that a capture could do about it
-
-
-def stopper(capture: LiveCapture) -> Callable[[int, object], None]:
-    """A signal handler that ends the capture."""
-
-    def stop(_number: int, _frame: object) -> None:
-        capture.stop()
-
-    return stop

@@ -213,6 +213,7 @@ CAPTURE = Table(
         Column("unsupported", "u64", "packets that carry no IP, or a link type that is not read"),
         Column("counted", "u64", "packets that are in a flow"),
         Column("cut_short", "bool", "the file ends in the middle of a packet"),
+        Column("degraded", "str", "what was left out since packets came faster than they could be followed: columns, payload; byte counts never"),
         Column("first_seen", "time", "earliest packet"),
         Column("last_seen", "time", "latest packet"),
     ),

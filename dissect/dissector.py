@@ -36,15 +36,20 @@ from .state import (
     INTERFACE_COUNTERS,
     KEPT_PACKET,
     LATEST,
+    LEAN,
+    LEAN_PAYLOAD,
     LINGER,
+    LOCAL_NETWORKS,
     MAX_FIRST_PACKETS,
     MAX_FLOWS,
     NETWORKS,
+    PARSES_SKIPPED,
     POOL,
     QUIC_SKIPPED,
     SEEN,
     new_state,
 )
+from .upkeep import move_clock, renew_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -107,6 +112,7 @@ class Dissector:
         self._initials = HelloFromInitials()
         self._interfaces = np.zeros((4, INTERFACE_COUNTERS), np.int64)
         self._frames = Frames(self.options.tables)
+        self._moved = 0
 
     @property
     def counters(self) -> Array:
@@ -141,6 +147,9 @@ class Dissector:
         datagrams = self._state["datagrams"][:count].copy()
         cursor[DATAGRAMS] = 0
         cursor[BORROWED] = 0
+        if self.lean >= LEAN_PAYLOAD:
+            self._state["counters"][PARSES_SKIPPED] += count
+            return
         columns = (datagrams[name].tolist() for name in ("flow_id", "at", "end", "way", "borrowed"))
         for number, (flow, at, end, way, borrowed) in enumerate(zip(*columns, strict=True)):
             if not self._initials.wants(flow, way):
@@ -175,7 +184,40 @@ class Dissector:
     def _taken(self, *, end: bool) -> Taken:
         self._rows.take(self._state, self.options.tables)
         rows, self._rows = self._rows, Rows(self._kept)
-        return Taken(rows, int(self._state["names"]["count"]), self._latest(), end)
+        moved, self._moved = self._moved, 0
+        return Taken(rows, int(self._state["names"]["count"]), self._latest(), end, None, self.lean, moved)
+
+    @property
+    def lean(self) -> int:
+        """What is left out because packets come too fast: LEAN_COLUMNS, LEAN_PAYLOAD; may be set at any time."""
+        return int(self._state["settings"][LEAN])
+
+    @lean.setter
+    def lean(self, much: int) -> None:
+        self._state["settings"][LEAN] = much
+
+    def set_local(self, local: tuple[str, ...]) -> None:
+        """Other networks of the devices under observation, for flows that begin from now on."""
+        networks = _networks(local)
+        self._state["networks"][: len(networks)] = networks
+        self._state["settings"][LOCAL_NETWORKS] = len(networks)
+
+    def move_clock(self, ns: int) -> None:
+        """The clock that stamps packets was stepped by `ns`: what goes on is moved with it, what was taken stays."""
+        self._rows.take(self._state, self.options.tables)
+        self._rows.move_dns(ns)
+        move_clock(self._state, self._interfaces, ns)
+        self._moved += ns
+
+    @property
+    def names(self) -> int:
+        """How many names are known; there is room for `intern.MAX_NAMES`."""
+        return int(self._state["names"]["count"])
+
+    def renew_names(self) -> None:
+        """Forgets names that nothing refers to. Right after `take`, once `tables` has been made of all takings."""
+        numbers = renew_names(self._states, self._frames.referred())
+        self._frames.renumber(numbers)
 
     def tables(self, taken: Taken) -> dict[str, pl.DataFrame]:
         """One frame per table asked for, from takings in their order; another thread may `feed` meanwhile.

@@ -37,6 +37,18 @@ class DnsRows:
         """Nothing waits yet."""
         self._waiting = (np.zeros(0, DNS_META), np.zeros(0, MESSAGE))
 
+    def move(self, ns: int) -> None:
+        """The clock was stepped: what waits is moved with it."""
+        self._waiting[0]["time"] += ns
+
+    def names(self) -> Array:
+        """Numbers of the names that waiting queries ask for."""
+        return self._waiting[1]["qname"]
+
+    def renumber(self, numbers: Array) -> None:
+        """Names have other numbers now; the old ones are places of `numbers`."""
+        self._waiting[1]["qname"] = numbers[self._waiting[1]["qname"]]
+
     def make(self, taken: Rows, texts: list[str | None], names: pl.Series, interned: Names, now: int, *, end: bool
              ) -> pl.DataFrame:  # fmt: skip
         """The transactions that are complete by packet time `now`, or all of them at the `end`."""

@@ -30,6 +30,7 @@ from .tunnel import named
 if TYPE_CHECKING:
     Array = npt.NDArray[Any]
 
+MOST_CHUNKS = 64  # pieces that the series of names may be in
 LATER = frozenset(column.name for column in ATTRIBUTION)
 ECH_WORDS = ("none", "grease_or_real", "outer")
 VERSION_WORDS = {0x0300: "SSL3.0", 0x0301: "1.0", 0x0302: "1.1", 0x0303: "1.2", 0x0304: "1.3",
@@ -57,13 +58,12 @@ class Frames:
 
     def make(self, interned: InternedNames, taken: Taken) -> dict[str, pl.DataFrame]:
         """One frame per table asked for."""
-        rows, count, now, end, going = taken
-        new = texts(interned, len(self._texts), count)
-        self._texts.extend(new)
-        names = self._names = self._names.append(pl.Series(new, dtype=pl.String()))
+        rows, count, now, end, going, lean, moved = taken
+        names = self._known(interned, count)
+        self._dns.move(moved)
         made = {}
         if "flows" in self._tables:
-            made["flows"] = self._flows(interned, rows.joined("flows"), rows.joined("cold"), names, rows.first_packets())
+            made["flows"] = self._flows(interned, rows.joined("flows"), rows.joined("cold"), names, rows.first_packets(), lean=lean)
         if "exchanges" in self._tables:
             made["exchanges"] = _exchanges(rows.joined("exchanges"), names)
         if "tls" in self._tables:
@@ -73,9 +73,30 @@ class Frames:
         if "http" in self._tables:
             made["http"] = _http(rows.joined("http"), rows.joined("requests"), names)
         if going is not None:
-            made["running"] = self._flows(interned, going.flows, going.cold, names)
+            made["running"] = self._flows(interned, going.flows[going.shown], going.cold[going.shown], names, lean=lean)
             made["open"] = _exchanges(going.exchanges(), names)
         return made
+
+    def _known(self, interned: InternedNames, count: int) -> pl.Series:
+        """The names so far as text."""
+        new = texts(interned, len(self._texts), count)
+        if new:
+            self._texts.extend(new)
+            self._names.append(pl.Series(new, dtype=pl.String()))
+            if self._names.n_chunks() > MOST_CHUNKS:
+                self._names = self._names.rechunk()
+        return self._names
+
+    def referred(self) -> Array:
+        """The numbers of names that rows to come refer to."""
+        return self._dns.names()
+
+    def renumber(self, numbers: Array) -> None:
+        """Names have other numbers now: the old ones are places of `numbers`; all texts are made anew."""
+        self._dns.renumber(numbers)
+        self._texts, self._names = [None], pl.Series("name", [None], dtype=pl.String())
+        self._shapes.clear()
+        self._certificates = {0: None}
 
     def _shape_series(self, interned: InternedNames, shapes: Array) -> dict[str, pl.Series]:
         """JA4, protocols and versions of interned hello shapes; null where the shape is 0."""
@@ -104,10 +125,11 @@ class Frames:
         return pl.Series(known, dtype=pl.List(pl.String())).gather(place)
 
     def _flows(
-        self, interned: InternedNames, flows: Array, cold: Array, names: pl.Series, firsts: Array | None = None
+        self, interned: InternedNames, flows: Array, cold: Array, names: pl.Series, firsts: Array | None = None, *, lean: int = 0
     ) -> pl.DataFrame:
-        """The flows table without attribution; `firsts`: KEPT_PACKET[n, m] of the same flows."""
-        shapes = self._shape_series(interned, cold["shape"])
+        """The flows table without attribution; `firsts`: KEPT_PACKET[n, m] of the same flows; lean: without what takes long."""
+        shapes = self._shape_series(interned, np.zeros_like(cold["shape"]) if lean else cold["shape"])
+        identities = [None] * len(flows) if lean else community_ids(flows, cold["from_local"])
         sni, outer = cold["sni"].astype(np.int64), cold["ech"] == 2
         quic = (flows["service"] == SERVICE_QUIC) | (flows["service"] == SERVICE_GQUIC)
         spoke_quic = cold["quic_version"] != 0
@@ -123,7 +145,7 @@ class Frames:
         spoken = columns.worded(version_word, cold["tls_version"], cold["tls_version"] != 0)
         out: dict[str, Any] = {
             "flow_id": columns.identifiers(cold["flow_id"]),
-            "community_id": pl.Series(community_ids(flows, cold["from_local"]), dtype=pl.String()),
+            "community_id": pl.Series(identities, dtype=pl.String()),
             "first_seen": columns.times(flows["first_ns"]),
             "last_seen": columns.times(flows["last_ns"]),
             "local_mac": columns.macs(cold["mac"], cold["has_mac"]),

@@ -46,6 +46,7 @@ Names = Any  # one NAMES record
 def prepare(names: Names, key: int) -> None:
     """Makes a zeroed record ready; `key`: random, 64 bits."""
     names["count"] = 1
+    names["start"][:2] = 0
     names["mask"] = FIRST_SLOTS - 1
     names["key"] = np.uint64(key)
 

@@ -29,6 +29,9 @@ from .state import (
     DOWN,
     HTTP_ROWS,
     HTTP_SHEET,
+    LEAN,
+    LEAN_PAYLOAD,
+    PARSES_SKIPPED,
     SHEETS_FULL,
     TLS_MALFORMED,
     TLS_ROWS,
@@ -137,6 +140,11 @@ def client_hello(state: State, b: Bytes, place: int, way: int, at: int, end: int
     """
     f, c = state["flows"][place], state["cold"][place]
     rows = state["cursor"][TLS_ROWS]
+    if state["settings"][LEAN] >= LEAN_PAYLOAD:  # what app bytes need is noted all the same
+        state["counters"][PARSES_SKIPPED] += 1
+        c["client"] = way + 1
+        c["hello_ns"] = now if c["hello_ns"] == 0 else c["hello_ns"]
+        return
     if rows >= TLS_SHEET:
         state["counters"][SHEETS_FULL] += 1
         return
@@ -209,6 +217,9 @@ def dns_message(state: State, b: Bytes, place: int, way: int, at: int, end: int,
     """A DNS message: a row, its answers, and what the device learns from it."""
     f, c = state["flows"][place], state["cold"][place]
     rows, answers = state["cursor"][DNS_ROWS], state["cursor"][ANSWERS]
+    if state["settings"][LEAN] >= LEAN_PAYLOAD:
+        state["counters"][PARSES_SKIPPED] += 1
+        return
     if rows >= DNS_SHEET or answers + MAX_ANSWERS > ANSWER_SHEET:
         state["counters"][SHEETS_FULL] += 1
         return
@@ -242,6 +253,9 @@ def http_message(state: State, b: Bytes, place: int, at: int, end: int, now: int
     """A request's head: a row, and the flow's name."""
     f, c = state["flows"][place], state["cold"][place]
     rows = state["cursor"][HTTP_ROWS]
+    if state["settings"][LEAN] >= LEAN_PAYLOAD:
+        state["counters"][PARSES_SKIPPED] += 1
+        return
     if rows >= HTTP_SHEET:
         state["counters"][SHEETS_FULL] += 1
         return

@@ -38,6 +38,7 @@ from .state import (
 from .tls.client_hello import HELLO
 
 Array = npt.NDArray[Any]
+SHOW_EVERY = 60_000_000_000  # ns of packet time
 KINDS = {"flows": FLOW, "cold": COLD, "exchanges": EXCHANGE, "tls": TLS_META, "hellos": HELLO, "dns": DNS_META,
          "messages": MESSAGE, "answers": ANSWER, "http": HTTP_META, "requests": REQUEST}  # fmt: skip
 # the sheets of a table, and where the cursor says how far they are filled
@@ -50,10 +51,15 @@ SHEETS = (
 
 
 class Running(NamedTuple):
-    """Flows that go on and have had packets since they were last shown: FLOW[n], COLD[n], as they are now."""
+    """Flows that go on and have had packets since the last live taking: FLOW[n], COLD[n], as they are now.
+
+    shown: bool[n], those whose row is due: when they are new, when their name has become known, and once in SHOW_EVERY.
+    Their counters come from their exchanges (`store/reader.py`), so that showing them more often would only wear a disk.
+    """
 
     flows: Array
     cold: Array
+    shown: Array
 
     def exchanges(self) -> Array:
         """EXCHANGE[m]: what is open of them; with the closed ones it adds up to the flows' totals."""
@@ -63,28 +69,44 @@ class Running(NamedTuple):
         cold = self.cold[some]
         open_["flow_id"], open_["counts"] = cold["flow_id"], counts[some]
         open_["start"], open_["end"] = self.flows["exchange_start"][some], self.flows["exchange_last"][some]
-        seen = (cold["sni"] != 0) & (cold["ech"] != ECH_OUTER)
-        known = [seen, cold["host"] != 0, cold["dns_name"] != 0]
-        open_["name"] = np.select(known, [cold["sni"], cold["host"], cold["dns_name"]], 0)
+        open_["name"] = _best_names(cold)
         return open_
 
 
+def _best_names(cold: Array) -> Array:
+    """As `exchange.best_name`, of many."""
+    seen = (cold["sni"] != 0) & (cold["ech"] != ECH_OUTER)
+    known = [seen, cold["host"] != 0, cold["dns_name"] != 0]
+    return np.select(known, [cold["sni"], cold["host"], cold["dns_name"]], 0)
+
+
 class Taken(NamedTuple):
-    """Rows, how many names there were, the latest packet time in ns, whether it was the last taking, what runs on."""
+    """Rows, how many names there were, the latest packet time in ns, whether it was the last taking, what runs on.
+
+    lean: what is left out (LEAN_ in `state.py`). moved: ns by which the clock was stepped since the taking before.
+    """
 
     rows: Rows
     names: int
     now: int
     end: bool
     running: Running | None = None
+    lean: int = 0
+    moved: int = 0
 
 
 def running(state: State) -> Running:
-    """Copies the flows that have changed, and marks them as shown."""
+    """Copies the flows that have changed, and notes which of them are shown."""
     high = state["cursor"][HIGH_WATER]
-    changed = np.flatnonzero(state["flows"]["alive"][:high] == CHANGED)
+    changed = np.flatnonzero((state["flows"]["alive"][:high] == CHANGED) & (state["flows"]["alias"][:high] == 0))
     state["flows"]["alive"][changed] = ALIVE
-    return Running(state["flows"][changed], state["cold"][changed])
+    flows, cold = state["flows"][changed], state["cold"][changed]
+    names = _best_names(cold)
+    new = (cold["shown_ns"] == 0) | (cold["shown_name"] != names)
+    shown = new | (flows["last_ns"] - cold["shown_ns"] > SHOW_EVERY)
+    state["cold"]["shown_ns"][changed[shown]] = flows["last_ns"][shown]
+    state["cold"]["shown_name"][changed[shown]] = names[shown]
+    return Running(flows, cold, shown)
 
 
 class Rows:
@@ -118,6 +140,11 @@ class Rows:
                     self._chunks[sheet].append(state[sheet][:count].copy())
             state["cursor"][used] = 0
         self._take_flows(state, wanted="flows" in tables)
+
+    def move_dns(self, ns: int) -> None:
+        """The clock was stepped: queries that may get their answers after it are moved with it."""
+        for chunk in self._chunks["dns"]:
+            chunk["time"] += ns
 
     def _take_dns(self, state: State, *, wanted: bool) -> None:
         """Messages; where their answers lie is counted over all takings."""

@@ -122,6 +122,7 @@ COLD = np.dtype(
         ("cid_bytes", np.uint8, (2,)),  # of the connection ID in packets of the way
         ("zero_rtt", np.uint8), ("migrations", np.uint16),
         ("main", np.int32), ("main_id", np.uint64),  # of an alias: the flow that it leads to
+        ("shown_ns", np.int64), ("shown_name", np.int32),  # when its row was last wanted as running, and its name then
     ],
     align=True,
 )  # fmt: skip
@@ -190,18 +191,20 @@ INTERFACE_COUNTERS = 8
 # counters of the dissector itself: what was given up, and why
 (LOST_HOLES, LOST_BYTES, HELD_FULL, COLLECT_FULL, COLLECT_LONG, EVICTED, DNS_MALFORMED, TLS_MALFORMED, GAPS_FORGOTTEN,
  RECORDS_LOST, NAMES_FORGOTTEN, QUIC_SKIPPED, SHEETS_FULL, FRAGMENTS_LOST, CERTIFICATE_MALFORMED, CERTIFICATE_CUT,
- OUTER_FULL, CONNECTIONS_FORGOTTEN) = range(18)  # fmt: skip
+ OUTER_FULL, CONNECTIONS_FORGOTTEN, PARSES_SKIPPED) = range(19)  # fmt: skip
 COUNTER_NAMES = ("lost_holes", "lost_bytes", "held_full", "collect_full", "collect_long", "evicted", "dns_malformed",
                  "tls_malformed", "gaps_forgotten", "records_lost", "names_forgotten", "quic_skipped",
                  "sheets_full", "fragments_lost", "certificate_malformed", "certificate_cut", "outer_full",
-                 "connections_forgotten")  # fmt: skip
+                 "connections_forgotten", "parses_skipped")  # fmt: skip
 
 # places in `cursor`
 (FREE, DONE, TLS_ROWS, DNS_ROWS, ANSWERS, HTTP_ROWS, EXCHANGES, DATAGRAMS, FREE_NODES, FREE_COLLECTORS, SWEEP, HIGH_WATER,
  ACTIVE, NAMED_ROWS, NOW, BORROWED, FIRSTS, DELIVERY, CID_LENGTHS) = range(19)  # fmt: skip
 # settings
 (IDLE_TCP, IDLE_OTHER, LINGER, LOCAL_NETWORKS, IDLE_GAP, MAX_ACTIVE, INDEX_MASK, IDLE_DNS,
- FIRST_PACKETS) = range(9)  # fmt: skip
+ FIRST_PACKETS, LEAN) = range(10)  # fmt: skip
+# how much is left out where packets come faster than they can be followed; byte counts never are
+LEAN_NOTHING, LEAN_COLUMNS, LEAN_PAYLOAD = 0, 1, 2
 
 
 STATE = np.dtype(

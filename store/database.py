@@ -3,26 +3,30 @@
 Theory: WAL, so that readers never block the writer. `synchronous=FULL`: the log is on the medium when a transaction
 ends, so that a pulled plug costs what came after the last one, and nothing that was there before (`NORMAL` would only
 keep the file sound, and lose everything since the last checkpoint). A transaction holds all tables of one moment, so
-whatever is read adds up. A store that an earlier process left in mid-flight is closed first: the exchanges that were
-open end where they were last seen, their flows with them.
+whatever is read adds up. Moments go into the journal (`journal.py`) and from there, many at once, into the tables; where
+rows come faster than FOLD_ROWS in FOLD_EVERY, they stay in the journal until it is quieter. A store that an earlier
+process left in mid-flight is closed first: the exchanges that were open end where they were last seen, their flows with
+them.
 
 Rules: the file and its log are the owner's alone (0600). A damaged file is put aside, never overwritten. While the disk
 is full nothing is written and nothing raised: rows wait, up to MAX_WAITING, beyond which the oldest are given up,
-counted in `lost_rows`.
+counted in `lost_rows`. Damage that shows while it is written raises `EnvironmentFault`: the next start puts it aside.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import time
 from collections import deque
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from ..core.errors import EnvironmentFault
 from ..core.schema import COUNTERS
 from .cells import escaped
+from .journal import OPEN, RUNNING, SHAPES, folded, packed
 from .layout import APPLICATION_ID, KEPT, insertion, is_store, lay_out, to_rows
 
 if TYPE_CHECKING:
@@ -33,10 +37,14 @@ if TYPE_CHECKING:
 
 BUSY_MS = 5_000  # how long a marker of sessions may hold the lock
 MAX_WAITING = 500_000  # rows that wait for a disk that is full
-LOG_BYTES = 4 << 20  # of the write-ahead log that are kept between checkpoints
+LOG_BYTES = 16 << 20  # of the write-ahead log between checkpoints: what changes often is written into the file once
+PAGE_BYTES = 4096
 DAY_NS = 86_400 * 1_000_000_000
 PRUNED = {"flows": "last_seen", "exchanges": '"end"', "tls": "time", "dns": "time", "http": "time", "capture": "last_seen"}
-YOUNG, SHOW_EVERY = 3, 60  # seconds: a flow whose name may still come; between two rows of one that goes on
+FOLD_EVERY, FOLD_ROWS = 30.0, 50_000  # seconds; rows that go from the journal into the tables in one transaction
+CLOSING = 20.0  # seconds that the end may spend on folding; readers do not need it
+SUPERSEDED = 16  # rows of flows that go on, of which folding leaves one: what they count for
+ORDER = (RUNNING, "flows", "exchanges", OPEN, "tls", "dns", "http")  # of the blocks of one moment
 PRUNE_ROWS, PRUNE_PAGES = 20_000, 2_000  # deleted and given back to the file system in one go: the writer goes on between
 
 
@@ -48,9 +56,10 @@ class Store:
         self.path, self.warn = path, warn or _ignore
         self.lost_rows = 0
         self.full = False
-        self._waiting: deque[dict[str, list[tuple[object, ...]]]] = deque()
-        self._minute = 0
-        self._shown: dict[object, float] = {}  # when a flow that goes on was last written, monotonic
+        self._waiting: deque[_Moment] = deque()
+        self._minute = self._moment = 0
+        self._account: list[tuple[object, ...]] = []  # the capture's row as it was last kept
+        self._folded = time.monotonic()
         try:
             self._connection = self._opened()
         except (OSError, sqlite3.Error) as error:
@@ -68,10 +77,12 @@ class Store:
         new = not file.stat().st_size
         first = ("auto_vacuum = INCREMENTAL", f"application_id = {APPLICATION_ID}") if new else ()  # into the file, not the log
         for pragma in (*first, "journal_mode = WAL", "synchronous = FULL", f"busy_timeout = {BUSY_MS}",
-                       f"journal_size_limit = {LOG_BYTES}"):  # fmt: skip
+                       f"journal_size_limit = {LOG_BYTES}", f"wal_autocheckpoint = {LOG_BYTES // PAGE_BYTES}"):  # fmt: skip
             connection.execute(f"PRAGMA {pragma}")
         connection.execute("BEGIN IMMEDIATE")
         lay_out(connection)
+        while _fold(connection):
+            pass
         _close_what_was_left(connection)
         connection.execute("COMMIT")
         (self._minute,) = connection.execute("SELECT coalesce(max(rowid), 0) FROM capture").fetchone()
@@ -86,9 +97,16 @@ class Store:
         self.close()
 
     def close(self) -> None:
-        """What still waits is tried once more; the log goes into the file."""
-        self._try()
-        self.lost_rows += sum(len(rows) for batch in self._waiting for rows in batch.values())
+        """What still waits is tried once more; the journal goes into the tables, the log into the file."""
+        try:
+            self._try()
+        except EnvironmentFault as fault:  # the next start sees to it
+            self.warn(str(fault))
+        until = time.monotonic() + CLOSING
+        with contextlib.suppress(sqlite3.Error):  # it is whole as it is
+            while not self.full and time.monotonic() < until and self.fold():
+                pass
+        self.lost_rows += sum(moment.rows for moment in self._waiting)
         self._connection.close()
 
     def keep(self, frames: Mapping[str, pl.DataFrame], *, minute_is_over: bool = False) -> None:
@@ -97,66 +115,65 @@ class Store:
         frames: flows, exchanges, tls, dns, http as they have ended; `running` and `open` as they are now (a live taking);
         `capture`: the row of the running minute, which replaces itself until `minute_is_over`.
         """
-        rows = {name: to_rows(name, frame) for name, frame in frames.items() if name in KEPT and name != "capture"}
-        rows["closed"] = [(row[0],) for name in ("flows", "exchanges") for row in rows.get(name, [])]
-        for row in rows.get("flows", []):
-            self._shown.pop(row[0], None)
-        rows["flows"] = (self._to_show(frames["running"]) if "running" in frames else []) + rows.get("flows", [])
-        rows["open_exchanges"] = to_rows("open_exchanges", frames["open"]) if "open" in frames else []
-        if "capture" in frames:
-            rows["capture"] = [(self._minute + 1, *row) for row in to_rows("capture", frames["capture"])]
-            self._minute += minute_is_over
-        self._waiting.append(rows)
+        account = to_rows("capture", frames["capture"]) if "capture" in frames else []
+        blocks = [(name, frames[name].height, packed(frames[name])) for name in ORDER if name in frames and frames[name].height]
+        if not blocks and not minute_is_over and account == self._account:
+            self._try()
+            return
+        self._account = account
+        self._moment += 1
+        self._waiting.append(_Moment(self._moment, blocks, [(self._minute + 1, *row) for row in account]))
+        self._minute += minute_is_over and bool(account)
         self._try()
 
-    def _to_show(self, running: pl.DataFrame) -> list[tuple[object, ...]]:
-        """Rows of flows that go on: new ones, young ones, whose name may still come, and each once in a while.
-
-        Their counters come from their exchanges (`reader.py`), so that writing them more often would only wear the disk.
-        """
-        import polars as pl
-
-        now = time.monotonic()
-        young = (running["last_seen"] - running["first_seen"]).dt.total_seconds() <= YOUNG
-        due = pl.Series([self._shown.get(flow, -SHOW_EVERY) <= now - SHOW_EVERY for flow in running["flow_id"]], dtype=pl.Boolean)
-        wanted = running.filter(young | due)
-        self._shown.update(dict.fromkeys(wanted["flow_id"].to_list(), now))
-        return to_rows("flows", wanted)
+    def note_step(self, at_ns: int, step_ns: int, monotonic_ns: int, boot: str | None) -> None:
+        """The wall clock was stepped by `step_ns`, to `at_ns`; what is kept from now on has the new times."""
+        with contextlib.suppress(sqlite3.OperationalError):  # a full disk: it has been said aloud as well
+            self._connection.execute("INSERT INTO clock_steps VALUES (?, ?, ?, ?)", (at_ns, step_ns, monotonic_ns, boot))
 
     def _try(self) -> None:
-        """Writes what waits, oldest first."""
-        while self._waiting:
-            try:
+        """Writes what waits, oldest first, and folds when it is time."""
+        try:
+            while self._waiting:
                 self._write(self._waiting[0])
-            except sqlite3.OperationalError as error:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                self._wait(str(error))
-                return
-            self._waiting.popleft()
-            if self.full:
-                self.full = False
-                self.warn(f"{escaped(self.path)}: written again")
+                self._waiting.popleft()
+                if self.full:
+                    self.full = False
+                    self.warn(f"{escaped(self.path)}: written again")
+            if time.monotonic() - self._folded >= FOLD_EVERY:
+                self.fold()
+        except sqlite3.OperationalError as error:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            self._wait(str(error))
+        except sqlite3.DatabaseError as error:
+            raise EnvironmentFault(f"{escaped(self.path)}: damaged: {error}; start again: it is put aside then") from error
 
-    def _write(self, rows: dict[str, list[tuple[object, ...]]]) -> None:
+    def _write(self, moment: _Moment) -> None:
         connection = self._connection
         connection.execute("BEGIN IMMEDIATE")
-        connection.executemany("DELETE FROM open_exchanges WHERE flow_id = ?", rows["closed"])
-        for name in ("flows", "exchanges", "open_exchanges", "tls", "dns", "http"):
-            if rows.get(name):
-                connection.executemany(insertion(name), rows[name])
-        if rows.get("capture"):
+        connection.executemany("INSERT INTO journal (moment, name, rows, data) VALUES (?, ?, ?, ?)",
+                               [(moment.number, *block) for block in moment.blocks])  # fmt: skip
+        if moment.account:
             statement = insertion("capture").replace("capture (", "capture (rowid, ").replace("VALUES (", "VALUES (?, ")
-            connection.executemany(statement, rows["capture"])
+            connection.executemany(statement, moment.account)
         connection.execute("COMMIT")
+
+    def fold(self) -> int:
+        """Moves the oldest moments of the journal into the tables, one transaction; how many blocks they were."""
+        self._folded = time.monotonic()
+        self._connection.execute("BEGIN IMMEDIATE")
+        rows = _fold(self._connection)
+        self._connection.execute("COMMIT")
+        return rows
 
     def _wait(self, why: str) -> None:
         """The disk is full, or somebody holds the lock: rows wait, the oldest are given up beyond MAX_WAITING."""
         if not self.full:
             self.full = True
             self.warn(f"{escaped(self.path)}: cannot be written: {why}; counting goes on, rows wait")
-        while sum(len(rows) for batch in self._waiting for rows in batch.values()) > MAX_WAITING:
-            self.lost_rows += sum(len(rows) for rows in self._waiting.popleft().values())
+        while sum(moment.rows for moment in self._waiting) > MAX_WAITING:
+            self.lost_rows += self._waiting.popleft().rows
 
     def prune(self, now_ns: int, *, days: float | None = None, max_bytes: int | None = None) -> int:
         """Deletes what is older than `days`, and the oldest while the file is larger than `max_bytes`; how many rows.
@@ -172,6 +189,8 @@ class Store:
                 row = self._connection.execute(
                     'SELECT "end" FROM exchanges ORDER BY "end" LIMIT 1 OFFSET ?', (PRUNE_ROWS // 4,)).fetchone()  # fmt: skip
                 gone += self._delete_before(row[0] + 1 if row else now_ns)
+            else:  # all of it is journal
+                gone += self.fold()
         if gone:
             self._connection.execute(f"PRAGMA incremental_vacuum({PRUNE_PAGES})").fetchall()
         return gone
@@ -193,6 +212,38 @@ class Store:
         pages, free, size = (self._connection.execute(f"PRAGMA {name}").fetchone()[0]
                              for name in ("page_count", "freelist_count", "page_size"))  # fmt: skip
         return int((pages - free) * size)
+
+
+class _Moment(NamedTuple):
+    """What one transaction holds: blocks of the journal (name, rows, data) and the row of the capture's account."""
+
+    number: int
+    blocks: list[tuple[str, int, bytes]]
+    account: list[tuple[object, ...]]
+
+    @property
+    def rows(self) -> int:
+        """Of all tables."""
+        return sum(count for _, count, _ in self.blocks) + len(self.account)
+
+
+def _fold(connection: sqlite3.Connection) -> int:
+    """The oldest whole moments, FOLD_ROWS at most but one at least, from the journal into the tables."""
+    count, last = 0, None
+    weight = f"sum(CASE WHEN name IN ('{OPEN}', '{RUNNING}') THEN rows / {SUPERSEDED} ELSE rows END)"
+    for moment, rows in connection.execute(f"SELECT moment, {weight} FROM journal GROUP BY moment ORDER BY min(number)"):  # noqa: S608
+        if last is not None and count + rows > FOLD_ROWS:
+            break
+        last, count = moment, count + rows
+    if last is None:
+        return 0
+    (number,) = connection.execute("SELECT max(number) FROM journal WHERE moment = ?", (last,)).fetchone()
+    blocks = connection.execute("SELECT moment, name, data FROM journal WHERE number <= ? ORDER BY number", (number,)).fetchall()
+    found = folded([block for block in blocks if block[1] in SHAPES])
+    connection.executemany("DELETE FROM open_exchanges WHERE flow_id = ?", [(name,) for name in found.closed])
+    for name, frame in (*found.tables.items(), ("open_exchanges", found.open)):
+        connection.executemany(insertion(name), to_rows(name, frame))
+    return connection.execute("DELETE FROM journal WHERE number <= ?", (number,)).rowcount
 
 
 def _ignore(_: str) -> None:

@@ -51,7 +51,7 @@ def start(path: str, mode: str, device: str, notes: str = "") -> str:
             number += 1
         name = f"{mode}-{number}"
         connection.execute(f"INSERT INTO sessions ({COLUMNS}) VALUES (?, ?, ?, ?, NULL, ?, NULL, ?, ?)",  # noqa: S608  (names above)
-                           (name, device, mode.lower(), now, clock, _boot(), notes))  # fmt: skip
+                           (name, device, mode.lower(), now, clock, boot(), notes))  # fmt: skip
     return name
 
 
@@ -63,10 +63,16 @@ def stop(path: str, device: str | None = None) -> list[str]:
 
 
 def _end(connection: sqlite3.Connection, device: str | None, now: int, clock: int) -> list[str]:
-    names = [row[0] for row in connection.execute(
-        "SELECT session FROM sessions WHERE end_ns IS NULL AND (?1 IS NULL OR device = ?1)", (device,))]  # fmt: skip
-    connection.executemany("UPDATE sessions SET end_ns = max(?, start_ns + 1), end_monotonic_ns = ? WHERE session = ?",
-                           [(now, clock, name) for name in names])  # fmt: skip
+    """Ends open sessions; one that would end before its beginning, since the clock was stepped back, by the other clock."""
+    names = []
+    rows = connection.execute(
+        "SELECT session, start_ns, start_monotonic_ns, boot FROM sessions WHERE end_ns IS NULL AND (?1 IS NULL OR device = ?1)",
+        (device,)).fetchall()  # fmt: skip
+    for name, began, then, run in rows:
+        ran = clock - then if then is not None and run == boot() else 1
+        end = now if now > began else began + max(ran, 1)
+        connection.execute("UPDATE sessions SET end_ns = ?, end_monotonic_ns = ? WHERE session = ?", (end, clock, name))
+        names.append(name)
     return names
 
 
@@ -81,7 +87,20 @@ def add(path: str, sessions: Sequence[Any]) -> int:
     return len(sessions)
 
 
-def _boot() -> str | None:
+def told(path: str) -> list[str]:
+    """The sessions so far, a line of the CSV that `compare --sessions` reads for each: for the comments of a recording."""
+    from .reader import read_marks
+
+    try:
+        rows = read_marks(path)
+    except EnvironmentFault:
+        return []
+    return [escaped(f"session {name},{device},{mode},{begun},{'' if ended is None else ended},{notes}")
+            for name, device, mode, begun, ended, notes in rows]  # fmt: skip
+
+
+def boot() -> str | None:
+    """What tells this run of the machine from the next; None where the system does not say."""
     try:
         return BOOT.read_text(encoding="ascii").strip()
     except OSError:

@@ -2,7 +2,7 @@
 
 Theory: a reader of a WAL sees the moment at which it began. A flow that goes on has its row from when it was last
 written and its exchanges up to the last second, so its counters are taken from these: the sum over a flow's exchanges
-is the flow's total, always.
+is the flow's total, always. What is still in the journal (`journal.py`) is newer than what is in the tables.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from urllib.parse import quote
 from ..core.errors import EnvironmentFault
 from ..core.schema import COUNTERS, TABLES
 from .cells import escaped
+from .journal import Folded, folded, needed
 from .layout import KEPT, to_frame
 
 if TYPE_CHECKING:
@@ -41,15 +42,37 @@ def reading(path: str) -> Iterator[sqlite3.Connection]:
 
 def read_store(path: str, tables: Collection[str]) -> dict[str, pl.DataFrame]:
     """The tables asked for that a store holds (all but devices), as reading its captures would give them."""
+    import polars as pl
+
     with reading(path) as connection:
-        found = {name: _table(connection, name) for name in tables if name in KEPT and name != "exchanges"}
-        if "exchanges" in tables or "flows" in tables:
-            exchanges = _table(connection, "exchanges").vstack(_table(connection, "open_exchanges"))
-            if "exchanges" in tables:
-                found["exchanges"] = exchanges.sort("start", "flow_id", maintain_order=True)
-            if "flows" in tables:
-                found["flows"] = _counted(found["flows"], exchanges)
-    return found
+        found = {name: _table(connection, name) for name in tables if name in KEPT}
+        if not {"exchanges", "flows"}.isdisjoint(tables):
+            found |= {name: _table(connection, name) for name in ("exchanges", "open_exchanges")}
+        recent = _recent(connection, needed(tables))
+    for name, frame in recent.tables.items():
+        if name in found:
+            found[name] = pl.concat([_without(found[name], frame["flow_id"]) if name == "flows" else found[name], frame])
+    if "open_exchanges" in found:
+        old = _without(_without(found.pop("open_exchanges"), recent.closed), recent.open["flow_id"])
+        found["exchanges"] = pl.concat([found["exchanges"], old, recent.open]).sort("start", "flow_id", maintain_order=True)
+    if "flows" in found:
+        found["flows"] = _counted(found["flows"], found["exchanges"])
+    return {name: found[name] for name in tables if name in found}
+
+
+def _recent(connection: sqlite3.Connection, names: set[str]) -> Folded:
+    """What the journal holds."""
+    (there,) = connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'journal'").fetchone()
+    marks = ", ".join("?" * len(names))
+    asked = f"SELECT moment, name, data FROM journal WHERE name IN ({marks}) ORDER BY number"  # noqa: S608
+    return folded(connection.execute(asked, sorted(names)).fetchall() if there and names else [])
+
+
+def _without(frame: pl.DataFrame, flows: pl.Series) -> pl.DataFrame:
+    """The rows of all flows but these."""
+    import polars as pl
+
+    return frame.filter(~pl.col("flow_id").is_in(flows.implode())) if len(flows) and frame.height else frame
 
 
 def read_marks(path: str) -> list[tuple[str, str, str, int, int | None, str]]:

@@ -15,7 +15,7 @@ def test_both_readers_get_every_packet(tmp_path):
         pytest.skip("needs root and tcpreplay")
     figures = tmp_path / "live.json"
     command = [sys.executable, "-m", "wiretally.bench.live", "--packets", "5k", "--rates", "20k,100mbit,top",
-               "--seconds", "0.1", "--json", str(figures)]  # fmt: skip
+               "--seconds", "0.1", "--readers", "ring,dissect", "--json", str(figures)]  # fmt: skip
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
     runs = json.loads(figures.read_text())["runs"]
@@ -28,6 +28,20 @@ def test_both_readers_get_every_packet(tmp_path):
         assert one["cpu"] > 0
     assert runs[0]["packets"] == 2_000
     assert "no loss up to" in run.stdout
+
+
+def test_the_whole_service_and_a_peer_get_every_packet(tmp_path):
+    if os.geteuid() or which("tcpreplay") is None or which("dumpcap") is None:
+        pytest.skip("needs root, tcpreplay and dumpcap")
+    figures = tmp_path / "live.json"
+    command = [sys.executable, "-m", "wiretally.cli.main", "bench", "live", "--packets", "3k", "--rates", "20k", "--seconds", "0.1",
+               "--readers", "service,dumpcap", "--json", str(figures)]  # fmt: skip
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    for one in json.loads(figures.read_text())["runs"]:
+        assert one["seen"] == one["delivered"] == one["packets"] == 2_000
+        assert one["peak_mib"] > 1
+    assert "service: no loss up to" in run.stdout
 
 
 def test_a_lost_packet_is_a_loss_wherever_it_was_lost(capsys):

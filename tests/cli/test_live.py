@@ -119,7 +119,7 @@ def test_sessions_are_marked_meanwhile_and_compared(tmp_path, frames):
         device = wiretally.read(store)
         assert device.flows.height == 0
         send(frames[:200], THERE)
-        service.wait_until(lambda c: c.execute("SELECT count(*) FROM flows").fetchone()[0] > 0)
+        service.wait_until(lambda _: read_store(str(store), ("flows",))["flows"].height > 0)
         refused = mark("start", "normal")
         assert refused.returncode == 1
         local = read_store(str(store), ("flows",))["flows"]["local_ip"][0]
@@ -180,7 +180,7 @@ def test_a_service_without_packets_or_interface(tmp_path):
 def test_systemd_is_told(tmp_path, monkeypatch):
     import socket
 
-    from wiretally.cli.service import notify
+    from wiretally.cli.systemd import notify
 
     address = str(tmp_path / "notify")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:

@@ -1,6 +1,7 @@
 """The store keeps what it is given, once, through damage, full disks and processes that vanish."""
 
 import os
+import random
 import sqlite3
 import stat
 import subprocess
@@ -83,6 +84,80 @@ def test_what_a_vanished_process_left_open_ends_where_it_was_seen(tmp_path):
     assert found["exchanges"]["up_packets"].to_list() == [4, 3]
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_whenever_it_is_folded_it_reads_as_if_every_moment_had_been_applied_at_once(tmp_path, seed):
+    """Against a twin that applies each moment to dictionaries; folding, in stretches of any size, changes nothing."""
+    chance, path = random.Random(seed), str(tmp_path / "a.db")
+    flows, closed, going = {}, [], {}
+    with Store(path) as store:
+        for number in range(25):
+            chosen = chance.sample("abcdefg", chance.randrange(8))
+            ended = {name for name in chosen if chance.random() < 0.3}
+            parts = [name for name in chosen if name in ended or chance.random() < 0.4]
+            shown = [name for name in chosen if name not in ended]
+            store.keep({
+                "flows": frame("flows", [flow(name, end="fin", packets=number) for name in ended]),
+                "running": frame("flows", [flow(name, packets=number) for name in shown]),
+                "exchanges": frame("exchanges", [exchange(name, packets=number + 1, at=START + number) for name in parts]),
+                "open": frame("exchanges", [exchange(name, packets=100 + number, at=START + number) for name in shown]),
+            })  # fmt: skip
+            closed += [(name, number + 1) for name in parts]
+            for name in {*parts, *ended}:
+                going.pop(name, None)
+            flows |= dict.fromkeys(shown) | dict.fromkeys(ended, "fin")
+            going |= dict.fromkeys(shown, 100 + number)
+            if chance.random() < 0.3:
+                with pytest.MonkeyPatch.context() as patch:
+                    patch.setattr("wiretally.store.database.FOLD_ROWS", chance.randrange(1, 40))
+                    store.fold()
+            if number % 4:
+                continue
+            found = read_store(path, ("flows", "exchanges"))
+            expected = sorted(closed + list(going.items()))
+            assert sorted(found["exchanges"].select("flow_id", "up_packets").rows()) == expected
+            assert dict(found["flows"].select("flow_id", "end").rows()) == flows
+            assert found["flows"]["flow_id"].is_unique().all()
+            assert read_store(path, ("flows",))["flows"].equals(found["flows"])
+
+
+def test_the_journal_of_a_vanished_process_becomes_rows(tmp_path):
+    path = str(tmp_path / "a.db")
+    first = Store(path)
+    for number in range(3):
+        first.keep({"running": frame("flows", [flow("f", packets=1)]), "open": frame("exchanges", [exchange("f", packets=number + 1)]),
+                    "tls": frame("tls", [{"time": moment(START), "flow_id": "f", "alpn": ["h2"], "versions": []}])})  # fmt: skip
+    first._connection.close()  # gone without a word
+    with Store(path) as store:
+        assert store._connection.execute("SELECT count(*) FROM journal").fetchone() == (0,)
+        assert store._connection.execute("SELECT up_packets FROM exchanges").fetchall() == [(3,)]
+        assert store._connection.execute("SELECT count(*), min(alpn) FROM tls").fetchone() == (3, '["h2"]')
+        assert store._connection.execute('SELECT up_packets, "end" FROM flows').fetchall() == [(3, "eof")]
+
+
+def test_a_moment_in_which_nothing_happened_writes_nothing(tmp_path):
+    with Store(str(tmp_path / "a.db")) as store:
+        store.keep({"capture": minute(3), "flows": frame("flows", [])})
+        before = store._connection.total_changes
+        for _ in range(5):
+            store.keep({"capture": minute(3), "flows": frame("flows", [])})
+        assert store._connection.total_changes == before
+        store.keep({"capture": minute(3)}, minute_is_over=True)
+        store.keep({"capture": minute(4)})
+    assert read_store(str(tmp_path / "a.db"), ("capture",))["capture"]["packets"].to_list() == [3, 4]
+
+
+def test_damage_that_shows_while_it_is_written_is_one_line(tmp_path, monkeypatch):
+    with Store(str(tmp_path / "a.db")) as store:
+        store.keep({"capture": minute(1)})
+
+        def broken(*_):
+            raise sqlite3.DatabaseError("database disk image is malformed")
+
+        monkeypatch.setattr(store, "_write", broken)
+        with pytest.raises(EnvironmentFault, match=r"a.db: damaged: .*put aside"):
+            store.keep({"capture": minute(2)})
+
+
 def test_the_running_minute_replaces_itself(tmp_path):
     path = str(tmp_path / "a.db")
     with Store(path) as store:
@@ -132,11 +207,13 @@ def test_a_reader_that_stays_does_not_hold_up_the_writer(tmp_path):
     path = str(tmp_path / "a.db")
     with Store(path) as store:
         store.keep({"exchanges": frame("exchanges", [exchange("f")])})
+        store.fold()
         reader = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
         reader.execute("BEGIN")
         assert reader.execute("SELECT count(*) FROM exchanges").fetchone() == (1,)
         for number in range(20):
             store.keep({"exchanges": frame("exchanges", [exchange(f"g{number}")])})
+            store.fold()
         assert not store.full
         assert reader.execute("SELECT count(*) FROM exchanges").fetchone() == (1,)  # its own moment
         reader.close()
@@ -173,7 +250,7 @@ def test_a_full_disk_stops_writing_not_counting_and_recovers(tmp_path):
 
 
 def test_rows_beyond_what_may_wait_are_given_up_and_counted(tmp_path, monkeypatch):
-    monkeypatch.setattr("wiretally.store.database.MAX_WAITING", 250)
+    monkeypatch.setattr("wiretally.store.database.MAX_WAITING", 150)
     with Store(str(tmp_path / "a.db")) as store:
         store._connection.execute("PRAGMA query_only = ON")
         for number in range(4):
@@ -182,8 +259,8 @@ def test_rows_beyond_what_may_wait_are_given_up_and_counted(tmp_path, monkeypatc
         assert store.lost_rows > 0
         store._connection.execute("PRAGMA query_only = OFF")
         store.keep({})
-        written = store._connection.execute("SELECT count(*) FROM exchanges").fetchone()[0]
-    assert 0 < written < 200
+    assert read_store(str(tmp_path / "a.db"), ("exchanges",))["exchanges"].height + store.lost_rows == 200
+    assert 0 < store.lost_rows < 200
 
 
 def test_old_rows_go_by_age_and_by_size(tmp_path):
@@ -193,6 +270,7 @@ def test_old_rows_go_by_age_and_by_size(tmp_path):
         for age in range(6):
             rows = [exchange(f"{age}-{n}", at=START - age * day) for n in range(2500)]
             store.keep({"exchanges": frame("exchanges", rows), "flows": frame("flows", [flow(f"{age}-{n}", end="fin") for n in range(3)])})
+            store.fold()
         while store.prune(START, days=2.5):
             pass
         assert store._connection.execute("SELECT count(*) FROM exchanges").fetchone() == (7500,)
@@ -225,6 +303,19 @@ def test_marks_have_both_clocks_and_one_session_per_device_is_open(tmp_path):
     rows = read_marks(path)
     assert [(row[0], row[2]) for row in rows] == [("x", "idle"), ("normal-1", "normal"), ("Incognito-1", "incognito"), ("normal-2", "normal")]
     assert all(row[3] < row[4] for row in rows)
+
+
+def test_a_session_over_a_clock_stepped_back_lasts_as_long_as_it_did(tmp_path, monkeypatch):
+    path = str(tmp_path / "a.db")
+    wall, steady = [START + 3600 * NS], [5 * NS]
+    monkeypatch.setattr("wiretally.store.marks.time.time_ns", lambda: wall[0])
+    monkeypatch.setattr("wiretally.store.marks.time.monotonic_ns", lambda: steady[0])
+    with Store(path):
+        marks.start(path, "normal", "10.0.0.2")
+        wall[0], steady[0] = START, 65 * NS
+        marks.stop(path)
+    ((_, _, _, began, ended, _),) = read_marks(path)
+    assert (began, ended) == (START + 3600 * NS, START + 3660 * NS)
 
 
 def test_a_column_that_the_schema_has_gained_is_added(tmp_path):

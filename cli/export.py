@@ -1,0 +1,79 @@
+"""`wiretally export`: every table of a store or of captures, as files for other programs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from . import options as cli
+
+if TYPE_CHECKING:
+    from ..store.files import Sink
+    from ..store.zeek import ZeekSink
+
+Format = Literal["parquet", "jsonl", "csv", "zeek"]
+
+
+def export(
+    files: cli.Files,
+    output: Annotated[str, typer.Option("--output", "-o", metavar="FOLDER", help="Where the files go; made if it is not there.")],
+    form: Annotated[Format, typer.Option("--format", help="zeek: conn.log, dns.log, ssl.log; else a file per table.")] = "parquet",
+    tables: Annotated[
+        list[str] | None, typer.Option("--table", metavar="TABLE", help="Only this table (of zeek: this log); repeatable.")
+    ] = None,
+    local: cli.Local = None,
+    idle_gap: cli.IdleGap = None,
+    flow_idle: cli.FlowIdle = None,
+    max_flows: cli.MaxFlows = None,
+    country_db: cli.CountryDb = None,
+    asn_db: cli.AsnDb = None,
+    second_db: cli.SecondDb = None,
+    catalogue: cli.Catalogue = None,
+    place: cli.Place = None,
+    strict: cli.Strict = False,
+    quiet: cli.Quiet = False,
+) -> None:
+    """Every table as a file of its own: Parquet, JSON lines, CSV, or logs as Zeek writes them.
+
+    Example: wiretally export home.db --format zeek -o logs
+    """
+    from contextlib import ExitStack
+    from pathlib import Path
+
+    from ..core.errors import EnvironmentFault
+    from ..core.schema import TABLES, polars_schema
+    from ..store.cells import escaped
+    from ..store.files import open_sink
+    from ..store.zeek import FROM, ZeekSink
+    from . import pipeline, progress
+
+    possible = tuple(FROM if form == "zeek" else TABLES)
+    for name in tables or ():
+        if name not in possible:
+            raise typer.BadParameter(f"--table {name!r}: is none; with --format {form} there are {', '.join(possible)}")
+    wanted = [name for name in possible if not tables or name in tables]
+    settings: Any = cli.given(
+        local=local, idle_gap=idle_gap, flow_idle=flow_idle, max_flows=max_flows,
+        country_db=country_db, asn_db=asn_db, second_db=second_db, catalogue=catalogue,
+        place=cli.coordinates(place) if place else None, strict=strict,
+    )  # fmt: skip
+    folder = Path(output)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise EnvironmentFault(f"{escaped(output)}: is no folder to write into: {error.strerror}; name another") from error
+    attributor = pipeline.open_attributor(**settings) if "flows" in wanted else None
+    with ExitStack() as stack:
+        look = stack.enter_context(progress.bar(quiet=quiet))
+        sinks: dict[str, Sink | ZeekSink] = {}
+        for name in wanted:
+            if form == "zeek":
+                sinks[FROM[name]] = stack.enter_context(ZeekSink(name, str(folder / f"{name}.log")))
+            else:
+                sinks[name] = stack.enter_context(open_sink(polars_schema(TABLES[name]), form, str(folder / f"{name}.{form}")))
+        watching: Any = cli.given(progress=look, warn=progress.warner(quiet=quiet))
+        for name, frame in pipeline.frames(files, tuple(sinks), attributor, **settings, **watching):
+            sinks[name].write(frame)
+    if not quiet:
+        typer.echo(f"wiretally: {len(wanted)} files in {escaped(output)}", err=True)

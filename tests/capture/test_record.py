@@ -1,0 +1,122 @@
+"""A recording is what was captured, in whole files that are listed; its losses are counted, a full disk ends nothing."""
+
+import hashlib
+import os
+import stat
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from crafting.packets import SECOND, START, batch, udp
+from wiretally.capture import record
+from wiretally.capture.record import SUMS, Recorder
+from wiretally.capture.stream import open_captures
+from wiretally.core.errors import EnvironmentFault
+from wiretally.core.packets import Interface
+
+HERE = Interface("test0", 1, "test0")
+
+
+def frames(count, size=400, first=0):
+    return [(START + (first + n) * SECOND + n, udp(bytes([n % 256]) * size, port=30_000 + n)) for n in range(count)]
+
+
+def read(paths):
+    found = []
+    with open_captures([str(path) for path in paths]) as stream:
+        for each in stream:
+            found += [(int(p["ts_ns"]), bytes(each.buffer[p["at"] : p["at"] + p["captured"]])) for p in each.packets]
+        assert stream.warnings == []
+        return found, [source.dropped for source in stream.sources]
+
+
+def files(folder):
+    return sorted(Path(folder).glob("*.pcapng.zst"))
+
+
+def listed(folder):
+    return dict(reversed(line.split("  ")) for line in (Path(folder) / SUMS).read_text().splitlines())
+
+
+def test_files_hold_every_packet_once_and_are_listed(tmp_path):
+    folder = tmp_path / "evidence"
+    old = os.umask(0)
+    try:
+        with Recorder(str(folder), [HERE], file_bytes=20_000, comments=lambda: ["session a,10.0.0.2,normal,1,2,"]) as recorder:
+            for first in range(0, 200, 20):
+                recorder.take(batch(frames(20, first=first)))
+    finally:
+        os.umask(old)
+    assert (recorder.recorded, recorder.lost) == (200, 0)
+    assert len(files(folder)) == 4
+    found, dropped = read(files(folder))
+    assert found == [item for first in range(0, 200, 20) for item in frames(20, first=first)]
+    assert dropped == [0] * 4
+    assert listed(folder) == {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files(folder)}
+    assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
+    assert {path.name for path in folder.iterdir()} == {SUMS, *(path.name for path in files(folder))}
+    import zstandard
+
+    assert b"session a,10.0.0.2,normal" in zstandard.ZstdDecompressor().decompressobj().decompress(files(folder)[0].read_bytes())
+
+
+def test_the_oldest_go_and_leave_the_list(tmp_path):
+    with Recorder(str(tmp_path), [HERE], file_bytes=10_000, most_bytes=4_000) as recorder:
+        for first in range(0, 400, 20):
+            noise = np.random.default_rng(first)
+            recorder.take(batch([(START, udp(noise.bytes(400))) for _ in range(20)]))
+    left = files(tmp_path)
+    assert 1 <= len(left) < 20
+    assert set(listed(tmp_path)) == {path.name for path in left}
+
+
+def test_what_a_vanished_process_left_is_ended(tmp_path):
+    first = Recorder(str(tmp_path), [HERE], file_bytes=1 << 20)
+    first.take(batch(frames(5)))
+    while first._waiting:
+        pass
+    first._finish = lambda: None  # gone without a word
+    first.close()
+    with Recorder(str(tmp_path), [HERE], file_bytes=1 << 20) as second:
+        second.take(batch(frames(3)))
+    assert list(tmp_path.glob("*.pcapng")) == []
+    assert len(read(files(tmp_path))[0]) == 8
+    assert len(listed(tmp_path)) == 2
+
+
+def test_a_disk_that_is_too_slow_costs_packets_of_the_recording_which_are_counted(tmp_path, monkeypatch):
+    monkeypatch.setattr(record, "QUEUED_BYTES", 1000)
+    said = []
+    with Recorder(str(tmp_path), [HERE], file_bytes=1 << 20, warn=said.append) as recorder:
+        recorder.take(batch(frames(10)))
+        recorder.take(batch(frames(10)))
+        recorder.take(batch(frames(1)))
+    assert (recorder.recorded, recorder.lost) == (1, 20)
+    assert len(said) == 1
+    assert read(files(tmp_path))[1] == [20]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: a file system of its own")
+def test_a_full_disk_is_said_counted_and_survived(tmp_path):
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k", "none", str(tmp_path)], check=True)
+    try:
+        said = []
+        with Recorder(str(tmp_path), [HERE], file_bytes=1 << 30, warn=said.append) as recorder:
+            for first in range(0, 3000, 100):
+                recorder.take(batch(frames(100, first=first)))
+                while recorder._waiting:
+                    pass
+            assert recorder.lost > 0
+            assert recorder.recorded + recorder.lost == 3000
+        assert any("cannot be recorded into: No space left" in line for line in said)
+        whole = sum(len(read([path])[0]) for path in tmp_path.glob("*.pcapng*"))
+        assert whole == recorder.recorded
+    finally:
+        subprocess.run(["umount", str(tmp_path)], check=True)
+
+
+def test_a_folder_that_cannot_be_is_one_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(EnvironmentFault, match="cannot be recorded into"):
+        Recorder(str(tmp_path / "file"), [HERE], file_bytes=1)

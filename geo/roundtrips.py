@@ -63,10 +63,11 @@ class RoundTrips:
     def bounds(self, flows: pl.DataFrame) -> pl.DataFrame:
         """remote_ip, max_distance_km, prefix_max_distance_km; `flows`: remote_ip, rtt_remote_ms.
 
-        A row per address that the frame holds; null where there was no round trip. A time that ran backwards is none.
+        A row per address that the frame holds; null where there was no round trip. A time that ran backwards or stood
+        still is none: a clock that did not move measures nothing.
         """
         rtt = pl.col("rtt_remote_ms")
-        usable = pl.when(rtt.is_finite() & (rtt >= 0)).then(rtt)
+        usable = pl.when(rtt.is_finite() & (rtt > 0)).then(rtt)
         now = flows.filter(pl.col("remote_ip").is_not_null()).group_by("remote_ip").agg(usable.min().alias("remote_ip_ms"))
         now = now.with_columns(prefix=prefix(), prefix_ms="remote_ip_ms")
         for key in self._least:

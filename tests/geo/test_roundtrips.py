@@ -36,7 +36,7 @@ def test_the_smallest_of_an_address_and_of_its_prefix():
                      "192.0.3.1": (900.0, 900.0)}  # fmt: skip
 
 
-@pytest.mark.parametrize("rtt", [None, -1.0, float("nan"), float("inf")])
+@pytest.mark.parametrize("rtt", [None, -1.0, 0.0, float("nan"), float("inf")])
 def test_what_is_no_time(rtt):
     assert bounds(RoundTrips(), ("192.0.2.1", rtt)) == {"192.0.2.1": (None, None)}
 

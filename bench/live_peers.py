@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
 
-PATIENCE = 120.0  # seconds until a program has to be ready
+PATIENCE = 600.0  # seconds until a program has to be ready: the first start compiles
 SETTLE = 2.0  # seconds for what a program still holds after the last packet
 NFSTREAM = """
 import json, sys

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 KEY = ["local_ip", "local_port", "remote_ip", "remote_port", "transport"]
 NAMES = [column.name for column in COUNTERS]
-PATIENCE = 120.0
+PATIENCE = 600.0  # seconds: the first start compiles
 LOST_SECONDS = 1.5  # that a kill may cost
 
 

@@ -21,6 +21,7 @@ from wiretally.store.reader import read_store
 
 NAMES = [column.name for column in COUNTERS]
 PATIENCE = 30.0  # seconds
+FIRST_START = 600.0  # it loads every kernel before it begins, and they may have to be compiled
 
 
 @pytest.fixture(scope="module")
@@ -49,9 +50,9 @@ class Running:
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         self.store = store
 
-    def wait_until(self, happened):
+    def wait_until(self, happened, patience=PATIENCE):
         """Until `happened(connection)`; the store may not be there yet."""
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + patience
         while time.monotonic() < end:
             assert self.process.poll() is None, self.process.stderr.read()
             try:
@@ -64,7 +65,7 @@ class Running:
         pytest.fail("the service did not get there")
 
     def ready(self):
-        self.wait_until(lambda connection: connection.execute("SELECT count(*) FROM capture").fetchone()[0] > self.before)
+        self.wait_until(lambda connection: connection.execute("SELECT count(*) FROM capture").fetchone()[0] > self.before, FIRST_START)
         return self
 
     def end(self):

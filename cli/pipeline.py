@@ -43,7 +43,8 @@ OF_ADDRESSES = ("country", "asn", "as_org", "geo_check", "max_distance_km", "pre
                 "country_second", "registered_country", "shared")  # fmt: skip
 OF_OWNERS = ("owner", "product", "category", "attribution_source", "parent")
 HIDDEN = "remote addresses are pseudonyms: nothing is said of countries and networks"
-DISSECTED = frozenset({"flows", "exchanges", "tls", "dns", "http"})
+DISSECTED = frozenset({"flows", "exchanges", "tls", "dns", "http", "announced"})
+OF_DEVICES = frozenset({"flows", "dns", "announced"})  # what the devices table is made from
 
 
 class ReadOptions(TypedDict, total=False):
@@ -83,8 +84,11 @@ def frames(
 
     from ..capture.stream import open_captures
     from ..dissect.dissector import Dissector
+    from ..measure.hidden import Hidden
+    from ..store.cells import escaped
     from ..store.layout import is_store
-    from .rows import Devices, capture_rows
+    from .devices import Devices
+    from .rows import capture_rows
 
     listed = _listed(paths)
     joins = attributor and _without_places(listed, attributor, options.get("warn", _ignore))
@@ -92,9 +96,10 @@ def frames(
         yield from _stored(listed, tables, attributor)
         return
     devices = Devices() if "devices" in tables else None
-    asked = DISSECTED.intersection(tables) | ({"flows"} if devices else set()) | ({"dns"} if attributor else set())
+    asked = DISSECTED.intersection(tables) | (OF_DEVICES if devices else set()) | ({"dns"} if attributor else set())
     dissector = Dissector(dissect_options(asked, options))
     progress = options.get("progress")
+    hidden = Hidden()
 
     def made(taken: Taken) -> list[tuple[str, pl.DataFrame]]:
         found = []
@@ -104,8 +109,10 @@ def frames(
         for name, frame in told.items():
             if not frame.height:
                 continue
-            if name == "flows" and devices:
-                devices.add(frame)
+            if devices:
+                devices.take(name, frame)
+            if name == "flows" and name in tables:
+                hidden.add(frame)
             if name in tables:
                 found.append((name, _whole(name, joins.join(frame) if name == "flows" and joins else frame)))
         return found
@@ -134,7 +141,7 @@ def frames(
             yield "devices", devices.rows()
         if "capture" in tables:
             yield "capture", capture_rows(stream.sources, dissector.counters)
-        for line in stream.warnings:
+        for line in (*stream.warnings, *map(escaped, hidden.encrypted())):
             options.get("warn", _ignore)(line)
 
 
@@ -143,17 +150,18 @@ def _stored(
 ) -> Iterator[tuple[str, pl.DataFrame]]:
     """The same from a live store, which may be written meanwhile."""
     from ..store.reader import read_store
-    from .rows import Devices
+    from .devices import Devices
 
     if len(listed) > 1:
         raise InputError(f"{listed[0]}: a store is read by itself, not together with other files")
-    wanted = {*tables, *(("flows",) if "devices" in tables else ()), *(("dns",) if attributor else ())}
+    wanted = {*tables, *(("flows", "announced") if "devices" in tables else ()), *(("dns",) if attributor else ())}
     found = read_store(listed[0], wanted)
     if attributor:
         attributor.learn(found["dns"])
     if "devices" in tables:
         devices = Devices()
-        devices.add(found["flows"])
+        for name in ("flows", "announced"):
+            devices.take(name, found[name])
         found["devices"] = devices.rows()
     for name, frame in found.items():
         if name in tables and frame.height:
@@ -233,8 +241,8 @@ def compare(
     `sessions`, `visits`: the user's CSV files; of a store the sessions marked in it are taken where none are given. `statistics`: fields of `measure.CompareOptions`; `options`: see
     `ReadOptions`. Raises a subclass of `WiretallyError` where an input cannot be understood.
     """
-    found, marks, visited, digest = _asked(paths, sessions, visits, options)
-    return compare_tables(found, marks, visited, statistics=statistics, digest=digest, **options)
+    found, marks, visited, digest, named = _asked(paths, sessions, visits, options)
+    return _renamed(compare_tables(found, marks, visited, statistics=statistics, digest=digest, **options), named)
 
 
 def probe(
@@ -252,23 +260,37 @@ def probe(
     """
     if visits is None:
         raise InputError("--visits: name the file that says which page was visited when, and how long its pad was")
-    found, marks, visited, digest = _asked(paths, sessions, visits, options)
-    return probe_tables(found, marks, visited or [], statistics=statistics, digest=digest, **options)
+    found, marks, visited, digest, named = _asked(paths, sessions, visits, options)
+    return _renamed(probe_tables(found, marks, visited or [], statistics=statistics, digest=digest, **options), named)
 
 
 def _asked(
     paths: Paths, sessions: str | PathLike[str] | None, visits: str | PathLike[str] | None, options: ReadOptions
-) -> tuple[dict[str, pl.DataFrame], list[Session], list[Visit] | None, dict[str, str | None]]:
-    """Tables, sessions, visits and the captures' digests; the user's files are read first, since they are soon read."""
-    from ..measure import inputs
+) -> tuple[dict[str, pl.DataFrame], list[Session], list[Visit] | None, dict[str, str | None], dict[str, str]]:
+    """Tables, sessions, visits, the captures' digests, and the names that sessions gave for addresses.
+
+    The user's files are read first, since they are soon read.
+    """
+    from ..measure import inputs, naming
     from ..store.layout import is_store
     from .basis import digests
 
     listed = _listed(paths)
     marks = inputs.read_sessions(str(sessions)) if sessions is not None else marked(listed)
     visited = inputs.read_visits(str(visits)) if visits is not None else None
-    found = _gathered(frames(listed, COMPARED, **options), COMPARED)
-    return found, marks, visited, digests([path for path in listed if not is_store(path)])  # a store goes on
+    tables = (*COMPARED, "devices") if naming.names_in(marks) else COMPARED
+    found = _gathered(frames(listed, tables, **options), tables)
+    named: dict[str, str] = {}
+    if "devices" in found:
+        marks, named = naming.by_address(marks, found["devices"])
+    return found, marks, visited, digests([path for path in listed if not is_store(path)]), named  # a store goes on
+
+
+def _renamed(result: dict[str, Any], named: Mapping[str, str]) -> dict[str, Any]:
+    """The result with the names that the user gave where it says which device."""
+    for row in (*result.get("sessions", ()), *result.get("timeline", {}).get("bins", ())):
+        row["device"] = named.get(row["device"], row["device"])
+    return result
 
 
 def compare_tables(
@@ -397,8 +419,9 @@ def _whole(name: str, frame: pl.DataFrame) -> pl.DataFrame:
 def dissect_options(tables: Collection[str], options: ReadOptions) -> DissectOptions:
     """The dissector's settings by the names that users know."""
     from ..dissect.dissector import DissectOptions
+    from ..geo.resolvers import resolvers
 
-    given: dict[str, Any] = {"tables": frozenset(tables)}
+    given: dict[str, Any] = {"tables": frozenset(tables), "resolvers": resolvers()}
     for network in options.get("local", ()):
         try:
             ipaddress.ip_network(network, strict=False)

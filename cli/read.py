@@ -18,7 +18,7 @@ GLANCE = {  # what fits on a screen
     "tls": ("time", "local_ip", "remote_ip", "remote_port", "sni", "alpn", "ja4", "hello_bytes"),
     "dns": ("time", "local_ip", "remote_ip", "service", "qname", "qtype", "rcode", "answers"),
     "http": ("time", "method", "host", "target", "user_agent"),
-    "devices": ("mac", "randomised", "addresses", "first_seen", "last_seen"),
+    "devices": ("mac", "vendor", "names", "addresses", "software", "first_seen", "last_seen"),
     "capture": ("source", "linktype", "packets", "wire_bytes", "dropped", "truncated", "malformed", "unsupported",
                 "first_seen", "last_seen"),
 }  # fmt: skip

@@ -101,10 +101,11 @@ def _seen(store: str) -> str:
     """The devices of a store, for somebody who has to choose one."""
     from ..store.cells import escaped
     from ..store.reader import read_store
-    from .rows import Devices
+    from .devices import Devices
 
     devices = Devices()
-    devices.add(read_store(store, ("flows",))["flows"])
+    for name, frame in read_store(store, ("flows", "announced")).items():
+        devices.take(name, frame)
     rows = devices.rows().sort("last_seen", descending=True).head(MOST_SHOWN).to_dicts()
-    words = [f"{' '.join(row['addresses'][:2])}{f' ({mac})' if (mac := row['mac']) else ''}" for row in rows]
+    words = [f"{' '.join([*row['names'][:1], *row['addresses'][:2]])}{f' ({mac})' if (mac := row['mac']) else ''}" for row in rows]
     return escaped("; ".join(words)) if words else "none yet"

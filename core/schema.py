@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Column(NamedTuple):
-    """`type` is one of time, u64, u32, u16, f64, bool, str, list[str], list[answer], list[packet]; `unit` may be empty."""
+    """`type` is one of time, u64, u32, u16, f64, bool, str, and list[…] of str, answer, packet, span; `unit` may be empty."""
 
     name: str
     type: str
@@ -36,6 +36,8 @@ class Table(NamedTuple):
 
 ANSWER_FIELDS = (("name", "str"), ("type", "str"), ("data", "str"), ("ttl", "u32"))
 PACKET_FIELDS = (("direction", "str"), ("ip_bytes", "u32"), ("payload_bytes", "u32"), ("gap_ms", "f64"))
+
+SPAN_FIELDS = (("address", "str"), ("first_seen", "time"), ("last_seen", "time"))
 
 ENDS = (
     Column("local_ip", "str", "address of the device under observation"),
@@ -168,7 +170,9 @@ DNS = Table(
         Column("qtype", "str", "type by name, else TYPE123"),
         Column("rcode", "str", "response code by name; null without an answer"),
         Column("answers", "list[answer]", "records of the answer section: name, type, data, ttl"),
-        Column("latency_ms", "f64", "query to answer", "ms"),
+        Column("latency_ms", "f64", "query to answer; of one that was repeated: from the first time it was asked", "ms"),
+        Column("edns_udp_size", "u16", "longest answer over UDP that the query allows (RFC 6891); null without EDNS", "bytes"),
+        Column("client_subnet", "str", "network of the asker that the query gives away to name servers (RFC 7871)"),
     ),
 )
 
@@ -187,15 +191,30 @@ HTTP = Table(
 
 DEVICES = Table(
     "devices",
-    "One row per local device.",
+    "One row per local device: a link address, or an IP address where the link has none.",
     (
         Column("mac", "str", "link address"),
-        Column("addresses", "list[str]", "IP addresses seen with it"),
-        Column("vendor", "str", "organisation that the address block is assigned to"),
+        Column("addresses", "list[str]", "IP addresses seen with it, in order of time"),
+        Column("address_spans", "list[span]", "the same, with the first and the last packet of each"),
+        Column("vendor", "str", "organisation that the IEEE has assigned the address block to; null where randomised"),
         Column("randomised", "bool", "locally administered bit: the address says nothing of the vendor"),
-        Column("names", "list[str]", "names that it gave itself: DHCP, mDNS"),
+        Column("names", "list[str]", "names that it gave itself, in order of time: claims, not facts"),
+        Column("name_sources", "list[str]", "where each of the names was said: dhcp, mdns, llmnr, netbios"),
+        Column("software", "list[str]", "what its software calls itself: DHCP vendor class, SSDP"),
         Column("first_seen", "time", "first packet"),
         Column("last_seen", "time", "last packet"),
+    ),
+)
+
+ANNOUNCED = Table(
+    "announced",
+    "One row per claim of a device about itself; `devices` is made from these and from flows. In stores only.",
+    (
+        Column("time", "time", "when it was first said"),
+        Column("mac", "str", "link address that it is about, where that is known"),
+        Column("ip", "str", "IP address that it is about, where that is known"),
+        Column("name", "str", "the name, or what the software calls itself"),
+        Column("source", "str", "dhcp, mdns, llmnr, netbios: a name; dhcp_vendor, ssdp: software"),
     ),
 )
 
@@ -230,6 +249,6 @@ def polars_schema(table: Table) -> dict[str, pl.DataType]:
         "time": pl.Datetime("ns", "UTC"), "u64": pl.UInt64(), "u32": pl.UInt32(), "u16": pl.UInt16(),
         "f64": pl.Float64(), "bool": pl.Boolean(), "str": pl.String(), "list[str]": pl.List(pl.String()),
     }  # fmt: skip
-    for name, fields in (("answer", ANSWER_FIELDS), ("packet", PACKET_FIELDS)):
+    for name, fields in (("answer", ANSWER_FIELDS), ("packet", PACKET_FIELDS), ("span", SPAN_FIELDS)):
         types[f"list[{name}]"] = pl.List(pl.Struct([pl.Field(field, types[kind]) for field, kind in fields]))
     return {column.name: types[column.type] for column in table.columns}

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from ..core.errors import InputError
 from . import intern, packet_pass
+from .announcements import FORMS, Announcements
 from .frames import Frames
 from .messages import google_name, quic_hello
 from .quic.google import server_name
@@ -46,7 +47,9 @@ from .state import (
     PARSES_SKIPPED,
     POOL,
     QUIC_SKIPPED,
+    RESOLVERS,
     SEEN,
+    UP,
     new_state,
 )
 from .upkeep import move_clock, renew_names
@@ -74,6 +77,7 @@ class DissectOptions:
     asks once or twice; RFC 4787 §4.3 lets well-known ports have shorter times). linger: how long after
     its end a flow still takes stragglers. max_flows: flows in the table at one time; beyond it the longest silent ones
     of a sample are given up, counted. first_packets: how many of each flow are told one by one; 0 costs nothing.
+    resolvers: names of resolvers over HTTPS; flows to them are `doh`.
     """
 
     local: tuple[str, ...] = ()
@@ -84,6 +88,7 @@ class DissectOptions:
     linger: float = 10.0
     max_flows: int = MAX_FLOWS
     first_packets: int = 0
+    resolvers: tuple[str, ...] = ()
     tables: frozenset[str] = field(default_factory=lambda: frozenset({"flows", "exchanges", "tls", "dns", "http"}))
 
 
@@ -104,12 +109,16 @@ class Dissector:
         for place, name in enumerate(PUBLIC_NAMES):
             octets = np.frombuffer(name, np.uint8)
             self._state["outer"][place] = intern.number_of(self._states, octets)
+        for place, resolver in enumerate(self.options.resolvers[:RESOLVERS]):
+            octets = np.frombuffer(resolver.lower().encode(), np.uint8)
+            self._state["resolvers"][place] = intern.number_of(self._states, octets)
         if not 0 <= self.options.first_packets <= MAX_FIRST_PACKETS:
             raise InputError(f"--packets {self.options.first_packets}: 1 to {MAX_FIRST_PACKETS} of each flow can be told")
         settings[FIRST_PACKETS] = self.options.first_packets
         self._kept = np.zeros((POOL, settings[FIRST_PACKETS]), KEPT_PACKET) if self.options.first_packets else None
         self._rows = Rows(self._kept)
         self._initials = HelloFromInitials()
+        self._announcements = Announcements()
         self._interfaces = np.zeros((4, INTERFACE_COUNTERS), np.int64)
         self._frames = Frames(self.options.tables)
         self._moved = 0
@@ -150,11 +159,15 @@ class Dissector:
         if self.lean >= LEAN_PAYLOAD:
             self._state["counters"][PARSES_SKIPPED] += count
             return
-        columns = (datagrams[name].tolist() for name in ("flow_id", "at", "end", "way", "borrowed"))
-        for number, (flow, at, end, way, borrowed) in enumerate(zip(*columns, strict=True)):
+        columns = (datagrams[name].tolist() for name in ("flow_id", "at", "end", "way", "borrowed", "service"))
+        for number, (flow, at, end, way, borrowed, service) in enumerate(zip(*columns, strict=True)):
+            source = self._state["fragment_bytes"][borrowed - 1] if borrowed else batch.buffer
+            if service in FORMS:
+                if "announced" in self.options.tables:
+                    self._announced(datagrams[number], source[at:end].tobytes())
+                continue
             if not self._initials.wants(flow, way):
                 continue
-            source = self._state["fragment_bytes"][borrowed - 1] if borrowed else batch.buffer
             datagram = source[at:end].tobytes()
             hello = self._initials.take(flow, datagram, way)
             if hello is not None:
@@ -163,6 +176,17 @@ class Dissector:
             elif (name := server_name(datagram)) is not None:
                 google_name(self._states, datagrams, number, np.frombuffer(name, np.uint8).copy())
         self._state["counters"][QUIC_SKIPPED] = self._initials.given_up
+
+    def _announced(self, datagram: Any, data: bytes) -> None:  # noqa: ANN401  (a DATAGRAM)
+        """A datagram in which a device may say what it is; its flow is still in its place."""
+        f, c = (self._state[pool][datagram["slot"]] for pool in ("flows", "cold"))
+        end, sent_up = ("local", True) if datagram["way"] == UP else ("remote", False)
+        mac = int(c["mac"]).to_bytes(8, "big")[2:].hex(":") if sent_up and c["has_mac"] else None
+        octets = int(f[f"{end}_hi"]).to_bytes(8, "big") + int(f[f"{end}_lo"]).to_bytes(8, "big")
+        four = (int(f["kind"]) >> 8) & 0xFF == 4
+        address = ipaddress.IPv4Address(octets[12:]) if four else ipaddress.IPv6Address(octets)
+        ip = None if address.is_unspecified else str(address)
+        self._announcements.read(int(datagram["service"]), data, int(datagram["time"]), mac, ip)
 
     def take(self, *, end: bool = False, live: bool = False) -> Taken:
         """What is new since the last taking, as records; at the `end` everything that is left.
@@ -185,7 +209,8 @@ class Dissector:
         self._rows.take(self._state, self.options.tables)
         rows, self._rows = self._rows, Rows(self._kept)
         moved, self._moved = self._moved, 0
-        return Taken(rows, int(self._state["names"]["count"]), self._latest(), end, None, self.lean, moved)
+        claims = tuple(self._announcements.take())
+        return Taken(rows, int(self._state["names"]["count"]), self._latest(), end, None, self.lean, moved, claims)
 
     @property
     def lean(self) -> int:

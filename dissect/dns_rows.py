@@ -1,14 +1,16 @@
 """DNS messages into transactions: a query and its answer are one row, a lone one of either is a row too.
 
-Theory: messages of one flow with the same identifier, name and type follow one another; a query that is followed by an
-answer is paired with it. A repeated query stays alone: its answer belongs to the last one asked.
+Theory: messages of one flow with the same identifier, name and type follow one another. Each answer belongs to the
+oldest query that still waits for one, so a query that was repeated is paired with the first answer: its latency is
+what the asker waited. The repetition is a row of its own, as is a second answer.
 
-Rules: a query without an answer waits for WAIT_NS of packet time, then it is given up as it is. mDNS answers have
-identifier 0 and often no question (RFC 6762 §18.1): they are rows of their own.
+Rules: a query waits for its answer for WAIT_NS of packet time, then it is given up as it is, whether anybody looks
+meanwhile or not. mDNS answers have identifier 0 and often no question (RFC 6762 §18.1): they are rows of their own.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,8 +20,8 @@ import polars as pl
 from ..core.schema import DNS, polars_schema
 from . import columns
 from .dns.message import MESSAGE
-from .dns.text import rcode_name, rdata_texts, type_name
-from .intern import Names
+from .dns.text import rcode_name, rdata_texts, subnet_text, type_name
+from .intern import Names, raw
 from .rows import Rows
 from .state import DNS_META, SERVICE_NAMES
 
@@ -42,12 +44,13 @@ class DnsRows:
         self._waiting[0]["time"] += ns
 
     def names(self) -> Array:
-        """Numbers of the names that waiting queries ask for."""
-        return self._waiting[1]["qname"]
+        """Numbers of the names and subnets of waiting queries."""
+        return np.concatenate([self._waiting[1][name] for name in ("qname", "subnet")])
 
     def renumber(self, numbers: Array) -> None:
         """Names have other numbers now; the old ones are places of `numbers`."""
-        self._waiting[1]["qname"] = numbers[self._waiting[1]["qname"]]
+        for name in ("qname", "subnet"):
+            self._waiting[1][name] = numbers[self._waiting[1][name]]
 
     def make(self, taken: Rows, texts: list[str | None], names: pl.Series, interned: Names, now: int, *, end: bool
              ) -> pl.DataFrame:  # fmt: skip
@@ -65,12 +68,13 @@ class DnsRows:
         behind = np.where(partner >= 0, partner, rows)
         said, answers = messages[behind], meta[behind]
         frame = _transactions(asked, said, ends, answers, partner >= 0, names)
+        frame |= _extensions(asked, said, interned)
         listed = _answers(taken.joined("answers"), texts, names, interned, answers["answers_at"], said["answers"])
         return columns.framed(DNS, {**frame, "answers": listed})
 
 
 def pairs(meta: Array, messages: Array) -> Array:
-    """For each message the place of the answer that follows it, if it is a query that has one; else -1."""
+    """For each message the place of its answer, if it is a query that has one; else -1."""
     count = len(meta)
     partner = np.full(count, NOBODY, np.int64)
     if count < 2:
@@ -78,11 +82,35 @@ def pairs(meta: Array, messages: Array) -> Array:
     keys = (messages["qtype"], messages["qname"], messages["id"], meta["flow_id"])
     order = np.lexsort((np.arange(count), *keys))
     here, following = order[:-1], order[1:]
-    same = np.logical_and.reduce([key[here] == key[following] for key in keys])
-    asks = (messages["response"][here] == 0) & (messages["response"][following] != 0)
-    found = same & asks & (messages["qname"][here] != 0) & (meta["way"][here] != meta["way"][following])
-    partner[here[found]] = following[found]
+    same = np.logical_and.reduce([key[here] == key[following] for key in keys]) & (messages["qname"][here] != 0)
+    begins = np.flatnonzero(np.concatenate([[True], ~same]))
+    sizes = np.diff(np.append(begins, count))
+    two = begins[sizes == 2]
+    asked, said = order[two], order[two + 1]
+    found = (messages["response"][asked] == 0) & _answers_it(meta, messages, asked, said)
+    partner[asked[found]] = said[found]
+    for begin, size in zip(begins[sizes > 2].tolist(), sizes[sizes > 2].tolist(), strict=True):
+        _pair_in_order(order[begin : begin + size].tolist(), meta, messages, partner)
     return partner
+
+
+def _answers_it(meta: Array, messages: Array, asked: Any, said: Any) -> Any:  # noqa: ANN401  (arrays, or places)
+    """Whether what was said came the other way, and in time."""
+    late = meta["time"][said] - meta["time"][asked] >= WAIT_NS
+    return (messages["response"][said] != 0) & (meta["way"][asked] != meta["way"][said]) & ~late
+
+
+def _pair_in_order(group: list[int], meta: Array, messages: Array, partner: Array) -> None:
+    """Messages of one kind in order of time: each answer goes to the oldest query that waits."""
+    waiting: deque[int] = deque()
+    for place in group:
+        if messages["response"][place] == 0:
+            waiting.append(place)
+            continue
+        while waiting and meta["time"][place] - meta["time"][waiting[0]] >= WAIT_NS:
+            waiting.popleft()
+        if waiting and _answers_it(meta, messages, waiting[0], place):
+            partner[waiting.popleft()] = place
 
 
 def _transactions(asked: Array, said: Array, ends: Array, answers: Array, paired: Array, names: pl.Series
@@ -104,6 +132,18 @@ def _transactions(asked: Array, said: Array, ends: Array, answers: Array, paired
                                                                    strict=True)], dtype=pl.String()),
         "latency_ms": columns.milliseconds(answers["time"] - ends["time"], paired),
     }  # fmt: skip
+
+
+def _extensions(asked: Array, said: Array, interned: Names) -> dict[str, pl.Series]:
+    """What EDNS said: the size from the query, the subnet from whichever has one."""
+    subnet = np.where(asked["subnet"] != 0, asked["subnet"], said["subnet"])
+    distinct, place = np.unique(subnet, return_inverse=True)
+    texts = [subnet_text(raw(interned, number)) if number else None for number in distinct.tolist()]
+    size = pl.Series(asked["udp_size"].astype(np.uint16))
+    return {
+        "edns_udp_size": pl.select(pl.when(pl.Series(asked["edns"] != 0)).then(size)).to_series(),
+        "client_subnet": pl.Series(texts, dtype=pl.String()).gather(place),
+    }
 
 
 def _answers(records: Array, texts: list[str | None], names: pl.Series, interned: Names, at: Array, count: Array

@@ -16,12 +16,25 @@ import polars as pl
 
 from ..core.schema import ATTRIBUTION, EXCHANGES, FLOWS, HTTP, TLS
 from . import columns
+from .announcements import Heard
 from .community import community_ids
 from .dns_rows import DnsRows
 from .intern import Names as InternedNames
 from .intern import raw, texts
 from .rows import Taken
-from .state import DOWN, END_NAMES, PACKETS, SERVICE_GQUIC, SERVICE_NAMES, SERVICE_QUIC, UP
+from .state import (
+    DOWN,
+    END_NAMES,
+    PACKETS,
+    SERVICE_DOH,
+    SERVICE_DOQ,
+    SERVICE_DOT,
+    SERVICE_GQUIC,
+    SERVICE_NAMES,
+    SERVICE_QUIC,
+    SERVICE_TLS,
+    UP,
+)
 from .tls.ja4 import Shape, describe
 from .tls.names import names_of
 from .tls.suites import group_name, suite_name
@@ -32,6 +45,7 @@ if TYPE_CHECKING:
 
 MOST_CHUNKS = 64  # pieces that the series of names may be in
 LATER = frozenset(column.name for column in ATTRIBUTION)
+ALPN_OF_DNS = {"dot": SERVICE_DOT, "doq": SERVICE_DOQ}  # RFC 7858 §3.2 by the IANA registry, RFC 9250 §4.1.1
 ECH_WORDS = ("none", "grease_or_real", "outer")
 VERSION_WORDS = {0x0300: "SSL3.0", 0x0301: "1.0", 0x0302: "1.1", 0x0303: "1.2", 0x0304: "1.3",
                  0xFEFF: "DTLS1.0", 0xFEFD: "DTLS1.2", 0xFEFC: "DTLS1.3"}  # fmt: skip
@@ -55,10 +69,11 @@ class Frames:
         self._shapes: dict[int, Shape] = {}
         self._certificates: dict[int, list[str] | None] = {0: None}
         self._dns = DnsRows()
+        self._heard = Heard()
 
     def make(self, interned: InternedNames, taken: Taken) -> dict[str, pl.DataFrame]:
         """One frame per table asked for."""
-        rows, count, now, end, going, lean, moved = taken
+        rows, count, now, end, going, lean, moved, claims = taken
         names = self._known(interned, count)
         self._dns.move(moved)
         made = {}
@@ -70,6 +85,8 @@ class Frames:
             made["tls"] = self._tls(interned, rows.joined("tls"), rows.joined("hellos"), names)
         if "dns" in self._tables:
             made["dns"] = self._dns.make(rows, self._texts, names, interned, now, end=end)
+        if "announced" in self._tables:
+            made["announced"] = self._heard.frame(list(claims), made["dns"])
         if "http" in self._tables:
             made["http"] = _http(rows.joined("http"), rows.joined("requests"), names)
         if going is not None:
@@ -133,6 +150,7 @@ class Frames:
         sni, outer = cold["sni"].astype(np.int64), cold["ech"] == 2
         quic = (flows["service"] == SERVICE_QUIC) | (flows["service"] == SERVICE_GQUIC)
         spoke_quic = cold["quic_version"] != 0
+        first = shapes["first"]
         from_sni = (sni != 0) & ~outer
         from_host = ~from_sni & (cold["host"] != 0)
         from_dns = ~from_sni & ~from_host & (cold["dns_name"] != 0)
@@ -151,13 +169,13 @@ class Frames:
             "local_mac": columns.macs(cold["mac"], cold["has_mac"]),
             **columns.ends(flows),
             "initiator": columns.coded(("remote", "local"), cold["from_local"]),
-            "service": columns.coded(SERVICE_NAMES, flows["service"]),
+            "service": _services(flows, cold, first),
             "name": columns.chosen(names, best),
             "name_source": columns.coded(("", "quic_sni", "sni", "http_host", "dns"), source),
             "sni": columns.chosen(names, sni),
             "ech": pl.select(pl.when(pl.Series(cold["shape"] != 0)).then(columns.coded(ECH_WORDS, cold["ech"])))
             .to_series(),
-            "alpn": shapes["first"],
+            "alpn": first,
             "tls_version": pl.select(pl.coalesce(spoken, shapes["best"])).to_series(),
             "tls_cipher": columns.worded(suite_name, cold["cipher"], cold["tls_version"] != 0),
             "tls_group": columns.worded(group_name, cold["group"], cold["group"] != 0),
@@ -209,6 +227,16 @@ def _tunnels(chains: Array) -> pl.Series:
     """What the packets of each flow came in, in words."""
     distinct, place = np.unique(chains, return_inverse=True)
     return pl.Series([named(chain) for chain in distinct.tolist()], dtype=pl.String()).gather(place)
+
+
+def _services(flows: Array, cold: Array, alpn: pl.Series) -> pl.Series:
+    """What is spoken; inside TLS and QUIC: DNS, where the name or the protocol that is asked for says so."""
+    spoken = flows["service"].copy()
+    sealed = np.isin(spoken, (SERVICE_TLS, SERVICE_QUIC))
+    spoken[sealed & (cold["resolver"] != 0)] = SERVICE_DOH
+    for word, service in ALPN_OF_DNS.items():
+        spoken[sealed & (alpn == word).fill_null(value=False).to_numpy()] = service
+    return columns.coded(SERVICE_NAMES, spoken)
 
 
 def _gaps(flows: Array) -> dict[str, pl.Series]:

@@ -74,6 +74,18 @@ def _equal(names: Names, number: int, b: Bytes, at: int, end: int) -> bool:
 
 
 @inline
+def begins_with(names: Names, number: int, b: Bytes) -> bool:
+    """Whether the entry begins with all of `b`."""
+    start = names["start"][number]
+    if names["start"][number + 1] - start < b.size:
+        return False
+    for n in range(b.size):
+        if names["arena"][start + n] != b[n]:
+            return False
+    return True
+
+
+@inline
 def intern(names: Names, b: Bytes, at: int, end: int) -> int:
     """The number of b[at:end]; 0 for no bytes, and for new ones when there is no room."""
     if end <= at:

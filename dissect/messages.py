@@ -12,15 +12,17 @@ import numpy as np
 from ..core.jit import brief_kernel, inline
 from ..core.status import OK
 from ..core.wire import Bytes, be24, u8
-from .dns.message import KIND_ADDRESS, MAX_ANSWERS, parse_dns
+from .dns.message import MAX_ANSWERS, parse_dns
+from .dns.rdata import KIND_ADDRESS, TYPE_SVCB
 from .exchange import name_since
 from .http import parse_request
-from .intern import intern
+from .intern import begins_with, intern
 from .link import Record
 from .resolver import learn
 from .state import (
     ANSWER_SHEET,
     ANSWERS,
+    ANSWERS_LEFT_OUT,
     CERTIFICATE_CUT,
     CERTIFICATE_MALFORMED,
     DNS_MALFORMED,
@@ -32,6 +34,8 @@ from .state import (
     LEAN,
     LEAN_PAYLOAD,
     PARSES_SKIPPED,
+    RESOLVERS,
+    RESOLVERS_FULL,
     SHEETS_FULL,
     TLS_MALFORMED,
     TLS_ROWS,
@@ -50,7 +54,8 @@ LEAF_AT = 10  # of a Certificate: header, length of the list, length of the firs
 WANTED, DONE, NEXT = 0, 1, 2  # of a direction's handshake: a hello, nothing more, what comes behind the ServerHello
 NOT_RESUMED, RESUMED = 1, 2
 ECH_OUTER = 2
-TYPE_SVCB, TYPE_HTTPS = 64, 65  # RFC 9460 §14.1
+TYPE_HTTPS = 65  # RFC 9460 §14.1
+DESIGNATED = np.frombuffer(b"_dns.", np.uint8).copy()  # what owners of designations begin with: RFC 9461 §3
 LETTER_TCP, LETTER_QUIC = 0x74, 0x71  # "t", "q": JA4 specification
 # places in what parse_server_hello fills
 SERVER_VERSION, SERVER_CIPHER, SERVER_RETRY, SERVER_GROUP, SERVER_PSK, SERVER_UNSURE = 0, 1, 2, 3, 4, 5
@@ -170,6 +175,8 @@ def client_hello(state: State, b: Bytes, place: int, way: int, at: int, end: int
     c["early_data"] = hello["early_data"]
     if hello["sni"] != 0:
         c["sni"] = hello["sni"]
+        if hello["ech"] != ECH_OUTER and place_of_resolver(state, hello["sni"]) >= 0:
+            c["resolver"] = 1
     if c["hello_ns"] == 0:
         c["hello_ns"] = now
 
@@ -229,6 +236,7 @@ def dns_message(state: State, b: Bytes, place: int, way: int, at: int, end: int,
         state["counters"][DNS_MALFORMED] += 1
         if message["valid"] == 0:
             return
+    state["counters"][ANSWERS_LEFT_OUT] += message["left_out"]
     row = state["dns"][rows]
     fill_ends(row, f, c, now)
     row["service"] = f["service"]
@@ -246,6 +254,31 @@ def dns_message(state: State, b: Bytes, place: int, way: int, at: int, end: int,
             learn(state, device_hi, device_lo, answer["hi"], answer["lo"], np.int64(message["qname"]), now)
         elif answer["type"] == TYPE_HTTPS or answer["type"] == TYPE_SVCB:
             learn_public_names(state, answer["data"])
+            if answer["lo"] != 0 and begins_with(state["names"], answer["name"], DESIGNATED):
+                know_resolver(state, np.int64(answer["lo"]))
+
+
+@inline
+def place_of_resolver(state: State, name: int) -> int:
+    """Where the name of a resolver over HTTPS stands in the list; -1 for any other name."""
+    for n in range(RESOLVERS):
+        if state["resolvers"][n] == 0:
+            break
+        if state["resolvers"][n] == name:
+            return n
+    return -1
+
+
+@inline
+def know_resolver(state: State, name: int) -> None:
+    """A network designates a resolver over HTTPS (RFC 9462 §4): its flows are DNS from now on."""
+    if place_of_resolver(state, name) >= 0:
+        return
+    for n in range(RESOLVERS):
+        if state["resolvers"][n] == 0:
+            state["resolvers"][n] = name
+            return
+    state["counters"][RESOLVERS_FULL] += 1
 
 
 @inline

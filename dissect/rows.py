@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .dns.message import ANSWER, MESSAGE
+from .announcements import Claim
+from .dns.message import MESSAGE
+from .dns.rdata import ANSWER
 from .http import REQUEST
 from .messages import ECH_OUTER
 from .state import (
@@ -83,7 +85,8 @@ def _best_names(cold: Array) -> Array:
 class Taken(NamedTuple):
     """Rows, how many names there were, the latest packet time in ns, whether it was the last taking, what runs on.
 
-    lean: what is left out (LEAN_ in `state.py`). moved: ns by which the clock was stepped since the taking before.
+    lean: what is left out (LEAN_ in `state.py`). moved: ns by which the clock was stepped since the taking before. claims: what
+    devices said of themselves.
     """
 
     rows: Rows
@@ -93,6 +96,7 @@ class Taken(NamedTuple):
     running: Running | None = None
     lean: int = 0
     moved: int = 0
+    claims: tuple[Claim, ...] = ()
 
 
 def running(state: State) -> Running:

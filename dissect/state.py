@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .dns.message import ANSWER, MESSAGE
+from .dns.message import MESSAGE
+from .dns.rdata import ANSWER
 from .http import REQUEST
 from .intern import NAMES, prepare
 from .tls.client_hello import HELLO, SCRATCH_BYTES, SCRATCH_INTS
@@ -34,6 +35,7 @@ INDEX = 1 << 20
 FIRST_INDEX = 1 << 12
 NETWORKS = 64  # local networks that the user may give
 OUTER_NAMES = 256  # public names of ECH that are known
+RESOLVERS = 512  # names of resolvers over HTTPS: those given, and those that networks designate
 NAMED_ENTRIES, NAMED_HEADS = 1 << 17, 1 << 18  # what devices have learned from DNS
 TLS_SHEET, DNS_SHEET, ANSWER_SHEET, HTTP_SHEET, EXCHANGE_SHEET, DATAGRAM_SHEET = 4096, 8192, 1 << 16, 4096, 1 << 15, 4096
 HELD_CELL = 2048  # bytes of one out-of-order piece; larger segments are cut into several
@@ -58,9 +60,9 @@ END_OPEN, END_FIN, END_RST, END_IDLE, END_ACTIVE, END_EOF, END_EVICTED = 0, 1, 2
 END_NAMES = ("", "fin", "rst", "idle", "active", "eof", "evicted")
 (SERVICE_NONE, SERVICE_TLS, SERVICE_QUIC, SERVICE_DNS, SERVICE_MDNS, SERVICE_LLMNR, SERVICE_HTTP, SERVICE_DOT,
  SERVICE_DOQ, SERVICE_NTP, SERVICE_DHCP, SERVICE_SSDP, SERVICE_GQUIC, SERVICE_DTLS,
- SERVICE_STUN) = range(15)  # fmt: skip
+ SERVICE_STUN, SERVICE_NETBIOS, SERVICE_DOH) = range(17)  # fmt: skip
 SERVICE_NAMES = ("", "tls", "quic", "dns", "mdns", "llmnr", "http", "dot", "doq", "ntp", "dhcp", "ssdp", "gquic", "dtls",
-                 "stun")  # fmt: skip
+                 "stun", "netbios", "doh")  # fmt: skip
 
 FLOW = np.dtype(
     [
@@ -114,6 +116,7 @@ COLD = np.dtype(
         ("early_data", np.uint8), ("resumed", np.uint8),  # offered; 1 no, 2 yes
         ("group", np.int32), ("certificate", np.int32),  # what the server chose; names of its certificate
         ("server_seen", np.uint8), ("setup_done", np.uint8),
+        ("resolver", np.uint8),  # the ClientHello names one over HTTPS
         ("shaken", np.uint8), ("repeated", np.uint8), ("asked_again", np.uint8),  # the handshake: over; not clean; SYN again
         ("tls_version", np.int32), ("cipher", np.int32),
         ("sni", np.int32), ("shape", np.int32), ("host", np.int32), ("dns_name", np.int32),
@@ -178,7 +181,8 @@ NAMED = np.dtype(
     align=True,
 )  # fmt: skip
 DATAGRAM = np.dtype([("slot", np.int64), ("flow_id", np.uint64), ("at", np.int64), ("end", np.int64), ("way", np.int64),
-                     ("time", np.int64), ("exchanges", np.int64), ("borrowed", np.int64)], align=True)  # fmt: skip
+                     ("time", np.int64), ("exchanges", np.int64), ("service", np.int64), ("borrowed", np.int64)],
+                    align=True)  # fmt: skip
 
 FIRST = np.dtype([("slot", np.int64), ("number", np.int64), ("gap_ns", np.int64), ("ip_bytes", np.int64),
                   ("payload_bytes", np.int64), ("way", np.int64)], align=True)  # fmt: skip
@@ -191,11 +195,12 @@ INTERFACE_COUNTERS = 8
 # counters of the dissector itself: what was given up, and why
 (LOST_HOLES, LOST_BYTES, HELD_FULL, COLLECT_FULL, COLLECT_LONG, EVICTED, DNS_MALFORMED, TLS_MALFORMED, GAPS_FORGOTTEN,
  RECORDS_LOST, NAMES_FORGOTTEN, QUIC_SKIPPED, SHEETS_FULL, FRAGMENTS_LOST, CERTIFICATE_MALFORMED, CERTIFICATE_CUT,
- OUTER_FULL, CONNECTIONS_FORGOTTEN, PARSES_SKIPPED) = range(19)  # fmt: skip
+ OUTER_FULL, CONNECTIONS_FORGOTTEN, PARSES_SKIPPED, ANSWERS_LEFT_OUT, ANNOUNCED_SKIPPED, RESOLVERS_FULL) = range(22)  # fmt: skip
 COUNTER_NAMES = ("lost_holes", "lost_bytes", "held_full", "collect_full", "collect_long", "evicted", "dns_malformed",
                  "tls_malformed", "gaps_forgotten", "records_lost", "names_forgotten", "quic_skipped",
                  "sheets_full", "fragments_lost", "certificate_malformed", "certificate_cut", "outer_full",
-                 "connections_forgotten", "parses_skipped")  # fmt: skip
+                 "connections_forgotten", "parses_skipped", "answers_left_out", "announced_skipped",
+                 "resolvers_full")  # fmt: skip
 
 # places in `cursor`
 (FREE, DONE, TLS_ROWS, DNS_ROWS, ANSWERS, HTTP_ROWS, EXCHANGES, DATAGRAMS, FREE_NODES, FREE_COLLECTORS, SWEEP, HIGH_WATER,
@@ -218,6 +223,7 @@ STATE = np.dtype(
         ("quic", np.int64, (8,)),  # what long_header found
         ("networks", np.uint64, (NETWORKS, 4)),  # local networks: address hi, lo, mask hi, lo
         ("outer", np.int64, (OUTER_NAMES,)),  # numbers of the public names of ECH
+        ("resolvers", np.int64, (RESOLVERS,)),  # numbers of names of resolvers over HTTPS
         ("flows", FLOW, (POOL,)),
         ("cold", COLD, (POOL,)),
         ("index", np.uint64, (INDEX,)),  # tag << 32 | place + 1, 0 = empty; the first INDEX_MASK + 1 are in use

@@ -13,6 +13,9 @@ from .link import Record
 from .messages import dns_message, http_message
 from .quic.datagram import google_datagram, quic_datagram
 from .state import (
+    ANNOUNCED_SKIPPED,
+    BORROWED,
+    DATAGRAMS,
     SERVICE_DHCP,
     SERVICE_DNS,
     SERVICE_DOQ,
@@ -20,6 +23,7 @@ from .state import (
     SERVICE_GQUIC,
     SERVICE_LLMNR,
     SERVICE_MDNS,
+    SERVICE_NETBIOS,
     SERVICE_NONE,
     SERVICE_NTP,
     SERVICE_SSDP,
@@ -36,9 +40,11 @@ READS = (
 )  # fmt: skip
 
 PORT_DNS, PORT_DHCP_SERVER, PORT_DHCP_CLIENT, PORT_NTP, PORT_DOQ = 53, 67, 68, 123, 853
+PORT_DHCP6_CLIENT, PORT_DHCP6_SERVER = 546, 547  # RFC 8415 §7.2
 PORT_NETBIOS, PORT_SSDP, PORT_MDNS, PORT_LLMNR = 137, 1900, 5353, 5355
 DNS_HEADER = 12  # RFC 1035 §4.1.1
 QUIC_LONG = 0x80  # RFC 9000 §17.2
+MAX_ANNOUNCED = 64  # datagrams of one way of a flow in which devices are looked for
 QUIC_LEAST = 22  # flags, version, two lengths, and the sample of header protection (RFC 9001 §5.4.2)
 
 
@@ -54,19 +60,15 @@ def service_of(ports: int) -> int:
             return SERVICE_LLMNR
         if port == PORT_NTP:
             return SERVICE_NTP
-        if port in (PORT_DHCP_CLIENT, PORT_DHCP_SERVER):
+        if port in (PORT_DHCP_CLIENT, PORT_DHCP_SERVER, PORT_DHCP6_CLIENT, PORT_DHCP6_SERVER):
             return SERVICE_DHCP
         if port == PORT_SSDP:
             return SERVICE_SSDP
         if port == PORT_DOQ:
             return SERVICE_DOQ
+        if port == PORT_NETBIOS:  # its names look like DNS names (RFC 1002 §4.2), but are not
+            return SERVICE_NETBIOS
     return SERVICE_NONE
-
-
-@inline
-def not_netbios(ports: int) -> bool:
-    """NetBIOS names look like DNS names (RFC 1002 §4.2), but are not."""
-    return ports >> 16 != PORT_NETBIOS and ports & 0xFFFF != PORT_NETBIOS
 
 
 @inline
@@ -84,9 +86,13 @@ def udp_datagram(state: State, b: Bytes, place: int, way: int, borrowed: int, h:
     if service in (SERVICE_DNS, SERVICE_MDNS, SERVICE_LLMNR):
         if end - at >= DNS_HEADER:
             dns_message(state, b, place, way, at, end, now)
-    elif service == SERVICE_SSDP:
-        if looks_like_request(b, at, end):
+    elif service in (SERVICE_DHCP, SERVICE_SSDP, SERVICE_NETBIOS):
+        if service == SERVICE_SSDP and looks_like_request(b, at, end):
             http_message(state, b, place, at, end, now)
+        if c["initials"][way] < MAX_ANNOUNCED:
+            queue(state, place, way, at, end, borrowed, now)
+        else:
+            state["counters"][ANNOUNCED_SKIPPED] += 1
     elif end > at and u8(b, at) <= LAST_DTLS and service in (SERVICE_NONE, SERVICE_DTLS, SERVICE_STUN):
         dtls_datagram(state, b, place, way, at, end, length, now)
     elif end - at >= QUIC_LEAST and u8(b, at) & QUIC_LONG:
@@ -96,7 +102,21 @@ def udp_datagram(state: State, b: Bytes, place: int, way: int, borrowed: int, h:
     if service == SERVICE_NONE and f["service"] == SERVICE_NONE:
         if looks_like_stun(b, at, end):
             f["service"] = SERVICE_STUN
-        elif not_netbios(f["ports"]) and looks_like_query(b, at, end):
+        elif looks_like_query(b, at, end):
             f["service"] = SERVICE_DNS
             dns_message(state, b, place, way, at, end, now)
     return length
+
+
+@inline
+def queue(state: State, place: int, way: int, at: int, end: int, borrowed: int, now: int) -> None:
+    """Hands b[at:end] to Python; there is room for one datagram of each packet."""
+    c = state["cold"][place]
+    c["initials"][way] += 1
+    row = state["datagrams"][state["cursor"][DATAGRAMS]]
+    row["slot"], row["flow_id"], row["at"], row["end"] = place, c["flow_id"], at, end
+    row["way"], row["time"], row["service"] = way, now, state["flows"][place]["service"]
+    row["borrowed"] = borrowed
+    if borrowed:
+        state["cursor"][BORROWED] = 1  # its bytes are read before the next packet may overwrite them
+    state["cursor"][DATAGRAMS] += 1

@@ -53,7 +53,7 @@ def renew_names(states: Array, referred: Array) -> Array:
     cold = state["cold"][: int(state["cursor"][HIGH_WATER])]
     learned = state["named"][: min(int(state["cursor"][NAMED_ROWS]), NAMED_ENTRIES)]
     parts = [cold[name].astype(np.int64) for name in NAMES_OF_FLOW]
-    kept = np.unique(np.concatenate([*parts, learned["name"], state["outer"], referred.astype(np.int64)]))
+    kept = np.unique(np.concatenate([*parts, learned["name"], state["outer"], state["resolvers"], referred.astype(np.int64)]))
     known = [intern.raw(names, number) for number in kept.tolist()]
     numbers = np.zeros(int(names["count"]), np.int64)
     names["slots"][:] = 0
@@ -63,5 +63,6 @@ def renew_names(states: Array, referred: Array) -> Array:
     for name in NAMES_OF_FLOW:
         cold[name] = numbers[cold[name]]
     learned["name"] = numbers[learned["name"]]
-    state["outer"] = numbers[state["outer"]]
+    for known_to in ("outer", "resolvers"):
+        state[known_to] = numbers[state[known_to]]
     return numbers

@@ -29,12 +29,13 @@ TYPES = {
     "list[str]": "list of text",
     "list[answer]": "list of records",
     "list[packet]": "list of records",
+    "list[span]": "list of records",
 }
 
 
 def tables() -> str:
     """One section per table of `core/schema.py`."""
-    from wiretally.core.schema import ANSWER_FIELDS, PACKET_FIELDS, TABLES
+    from wiretally.core.schema import ANSWER_FIELDS, PACKET_FIELDS, SPAN_FIELDS, TABLES
 
     parts = [
         "# Tables",
@@ -52,7 +53,9 @@ def tables() -> str:
         ]
         head = ["| column | type | unit | meaning |", "|---|---|---|---|"]
         parts += [f"## {table.name}", table.meaning, "\n".join(head + rows)]
-    for column, fields in (("`answers` in dns", ANSWER_FIELDS), ("`first_packets` in flows", PACKET_FIELDS)):
+    of = (("`answers` in dns", ANSWER_FIELDS), ("`first_packets` in flows", PACKET_FIELDS),
+          ("`address_spans` in devices", SPAN_FIELDS))  # fmt: skip
+    for column, fields in of:
         parts.append(f"A record of {column}: {', '.join(f'`{name}` ({TYPES[kind]})' for name, kind in fields)}.")
     parts.append(
         "In `first_packets` `gap_ms` is the time since the packet before it in the flow, whoever sent that: null for the "

@@ -3,6 +3,8 @@
 Theory: text comes in, one array per family goes out, so that everything after works on columns. Addresses that are
 private, reserved or local to a link mean something else in every network: no database can place them.
 
+A NAT64 address stands for the IPv4 address inside it: that has the place, whatever database is asked (RFC 6052).
+
 Rules: text that is no address is left out, never raised: it is traffic, or a word that somebody typed.
 """
 
@@ -47,11 +49,25 @@ SPECIAL_IPV6 = (
 )
 
 
+NAT64 = bytes.fromhex("0064ff9b0000000000000000")  # RFC 6052 §2.1
+
+
 class Packed(NamedTuple):
     """Addresses of one family: `octets` uint8[n, 4 or 16] in network order; `rows` int64[n]: where they stood."""
 
     octets: npt.NDArray[np.uint8]
     rows: npt.NDArray[np.int64]
+
+
+def beyond_nat64(text: str) -> str:
+    """The IPv4 address that an address of the well-known prefix 64:ff9b::/96 stands for (RFC 6052 §2.1), else `text`."""
+    if not text.startswith("64:ff9b::"):
+        return text
+    try:
+        octets = socket.inet_pton(socket.AF_INET6, text)
+    except (OSError, ValueError):
+        return text
+    return socket.inet_ntop(socket.AF_INET, octets[12:]) if octets[:12] == NAT64 else text
 
 
 def pack(texts: Sequence[str] | pl.Series) -> tuple[Packed, Packed]:

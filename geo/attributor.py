@@ -22,7 +22,7 @@ import polars as pl
 
 from ..core.errors import InputError
 from ..core.schema import ATTRIBUTION
-from .addresses import pack, placeable
+from .addresses import beyond_nat64, pack, placeable
 from .aliases import Aliases
 from .catalogue import DOMAIN, Catalogue
 from .databases import NOWHERE, SILENT, Network, Opinion, open_database
@@ -113,10 +113,11 @@ class Attributor:
         return self._name(pl.Series("name", names, pl.String))
 
     def _place(self, addresses: pl.Series) -> pl.DataFrame:
-        families = [placeable(family) for family in pack(addresses)]
-        places, codes = self.country.look_up(addresses, families)
-        spots, networks = self.asn.look_up(addresses, families)
-        seats, opinions = self.second.look_up(addresses, families)
+        meant = pl.Series([beyond_nat64(text) for text in addresses.to_list()], dtype=pl.String)
+        families = [placeable(family) for family in pack(meant)]
+        places, codes = self.country.look_up(meant, families)
+        spots, networks = self.asn.look_up(meant, families)
+        seats, opinions = self.second.look_up(meant, families)
         known = [each if isinstance(each, Network) else NOWHERE for each in networks]
         told = [each if isinstance(each, Opinion) else SILENT for each in opinions]
         numbers = pl.Series("asn", [each.asn for each in known], pl.UInt32).gather(spots)

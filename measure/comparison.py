@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 
 from ..core.errors import InputError
-from . import beacons, coupling, moments, spans, statistics, volume
+from . import beacons, coupling, hidden, moments, spans, statistics, volume
 from .places import places
 from .verdict import ABSENT, INCONCLUSIVE, MIN_SESSIONS, Numbers, verdict
 
@@ -79,6 +79,7 @@ def compare(
         raise InputError("--per visit: a session has no visits; give --visits with a visit for each, or another --per")
     dropped = bool(capture is not None and (capture["dropped"].fill_null(0) > 0).any())
     board = _Board(volumes, rows, per, chosen, dropped=dropped)
+    concealed = hidden.of_sessions(flows, {session.device for session in closed})
     opened, source, lost = moments.opened(flows, closed, visits, chosen.idle)
     setting = coupling.Setting(chosen.alpha, chosen.least_share, chosen.resamples, chosen.seed, chosen.idle, source)
     result: dict[str, Any] = {
@@ -88,7 +89,8 @@ def compare(
         "volumes": board.volumes(), "timeline": _timeline(volumes, closed),
         "basis": {
             "options": asdict(chosen) | {"per": per, "two_one_sided_level": TWO_ONE_SIDED},
-            "seed": chosen.seed, "warnings": _warnings(volumes, rows, capture, chosen) + moments.told(lost, source, len(opened)),
+            "seed": chosen.seed, "hidden_names": concealed.summary(),
+            "warnings": _warnings(volumes, rows, capture, chosen) + moments.told(lost, source, len(opened)) + concealed.lines(),
             "databases": [], "versions": {}, "visits": {"source": source, "count": len(opened), "outside": lost},
         },
     }  # fmt: skip

@@ -66,7 +66,7 @@ def read_sessions(path: str) -> list[Session]:
         end = _time(path, line, "end", row["end"]) if row["end"] else None
         if end is not None and end <= start:
             raise InputError(f"{path}:{line}: session {row['session']!r} ends before it starts; swap or correct the times")
-        device = row["device"].lower().replace("-", ":") if _is_mac(row["device"]) else row["device"]
+        device = row["device"].lower().replace("-", ":") if is_mac(row["device"]) else row["device"]
         found.append(Session(row["session"], device, row["mode"].lower(), start, end, row["notes"]))
     if not found:
         raise InputError(f"{path}:2: no sessions; write one line for each, as {','.join(SESSION_COLUMNS)}")
@@ -145,5 +145,6 @@ def _time(path: str, line: int, name: str, text: str) -> int:
     return seconds * NS_PER_S + int((fraction or "").ljust(9, "0"))
 
 
-def _is_mac(text: str) -> bool:
+def is_mac(text: str) -> bool:
+    """Whether the text is a link address, with colons or hyphens."""
     return re.fullmatch(r"[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5}", text) is not None

@@ -154,6 +154,24 @@ def selection(result: dict[str, Any], number: int) -> list[Item]:
     return [*first, *others][:number]
 
 
+def names(result: dict[str, Any]) -> str:
+    """How far names were there to be seen, in one sentence; empty where the result does not say."""
+    hidden = result["basis"].get("hidden_names")
+    if not hidden:
+        return ""
+    asking, unnamed = hidden["encrypted_dns"], hidden["unnamed"]
+    used = (
+        f"{counted(asking['flows'], 'flow')} of {counted(asking['devices'], 'device')} asked for names inside encryption "
+        f"({size(asking['up_wire_bytes'] + asking['down_wire_bytes'])})"
+        if asking["flows"]
+        else "no encrypted DNS was recognised"
+    )
+    return (
+        f"names: {unnamed['of_flows'] - unnamed['flows']:,} of {counted(unnamed['of_flows'], 'flow')} to the internet have one; "
+        f"{used}"
+    )
+
+
 def cautions(result: dict[str, Any]) -> list[str]:
     """What a reader must know before believing a number; each once, fit to print."""
     told = [visible(warning) for warning in result["basis"].get("warnings", [])]

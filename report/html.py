@@ -113,7 +113,7 @@ def page(result: dict[str, Any]) -> dict[str, Any]:
         "columns": [(mode, terms.role(mode)) for mode in (terms.reference, terms.tested, terms.idle)
                     if mode != terms.idle or mode in present],
         "headline": told, "verdict": VERDICTS[told.item["verdict"]], "figures": _figures(told, terms),
-        "details": findings.details(result), "cautions": findings.cautions(result), "sample": findings.shares(result),
+        "details": findings.details(result), "cautions": findings.cautions(result), "names": findings.names(result), "sample": findings.shares(result),
         "hero": _pair(strips_of(result, told.kind, told.item), terms, "headline"),
         "multiples": [_multiple(result, item, at) for at, item in enumerate(findings.selection(result, MULTIPLES), 1)],
         "rows": [_row(item) for item in shown[:FIRST_ROWS]], "more": [_row(item) for item in shown[FIRST_ROWS:]],

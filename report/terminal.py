@@ -179,6 +179,8 @@ class Comparison:
             first = min(each["start"] for each in result["sessions"])
             last = max(each["end"] or each["start"] for each in result["sessions"])
             yield _bullet(f"{findings.shares(result)}, {_clock(first)} to {_clock(last)} UTC")
+        if names := findings.names(result):
+            yield _bullet(names)
         for database in result["basis"].get("databases", []):
             credit = ", ".join(visible(database[key]) for key in ("licence", "attribution") if database.get(key))
             built = f"of {visible(database['build_date'])[:10]}" if database.get("build_date") else "without a date"

@@ -40,11 +40,12 @@ MAX_WAITING = 500_000  # rows that wait for a disk that is full
 LOG_BYTES = 16 << 20  # of the write-ahead log between checkpoints: what changes often is written into the file once
 PAGE_BYTES = 4096
 DAY_NS = 86_400 * 1_000_000_000
-PRUNED = {"flows": "last_seen", "exchanges": '"end"', "tls": "time", "dns": "time", "http": "time", "capture": "last_seen"}
+PRUNED = {"flows": "last_seen", "exchanges": '"end"', "tls": "time", "dns": "time", "http": "time",
+          "announced": "time", "capture": "last_seen"}  # fmt: skip
 FOLD_EVERY, FOLD_ROWS = 30.0, 50_000  # seconds; rows that go from the journal into the tables in one transaction
 CLOSING = 20.0  # seconds that the end may spend on folding; readers do not need it
 SUPERSEDED = 16  # rows of flows that go on, of which folding leaves one: what they count for
-ORDER = (RUNNING, "flows", "exchanges", OPEN, "tls", "dns", "http")  # of the blocks of one moment
+ORDER = (RUNNING, "flows", "exchanges", OPEN, "tls", "dns", "http", "announced")  # of the blocks of one moment
 PRUNE_ROWS, PRUNE_PAGES = 20_000, 2_000  # deleted and given back to the file system in one go: the writer goes on between
 
 
@@ -112,7 +113,7 @@ class Store:
     def keep(self, frames: Mapping[str, pl.DataFrame], *, minute_is_over: bool = False) -> None:
         """One transaction: all tables of one moment.
 
-        frames: flows, exchanges, tls, dns, http as they have ended; `running` and `open` as they are now (a live taking);
+        frames: flows, exchanges, tls, dns, http, announced as they have ended; `running` and `open` as they are now (a live taking);
         `capture`: the row of the running minute, which replaces itself until `minute_is_over`.
         """
         account = to_rows("capture", frames["capture"]) if "capture" in frames else []

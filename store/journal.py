@@ -14,7 +14,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..core.schema import EXCHANGES, FLOWS, TABLES, polars_schema
+from ..core.schema import ANNOUNCED, EXCHANGES, FLOWS, TABLES, polars_schema
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Block = tuple[int, str, bytes]  # moment, name, data
 
 RUNNING, OPEN = "running", "open"  # flows that go on, as rows of flows; the exchange that each is in
-SHAPES = {RUNNING: FLOWS, OPEN: EXCHANGES, **{name: TABLES[name] for name in ("flows", "exchanges", "tls", "dns", "http")}}
+SHAPES = {RUNNING: FLOWS, OPEN: EXCHANGES, "announced": ANNOUNCED, **{name: TABLES[name] for name in ("flows", "exchanges", "tls", "dns", "http")}}
 LEVEL = 1  # of zstd: columns are far smaller by then, more would only cost time
 
 
@@ -81,7 +81,7 @@ def folded(blocks: Sequence[Block]) -> Folded:
     closed = pl.concat([part.select("flow_id", over="moment") for part in (ended, exchanges)])
     closed = closed.group_by("flow_id").agg(pl.col("over").max())
     newest = going.unique("flow_id", keep="last", maintain_order=True).join(closed, on="flow_id", how="left")
-    tables = {name: joined(name).drop("moment") for name in ("tls", "dns", "http")}
+    tables = {name: joined(name).drop("moment") for name in ("tls", "dns", "http", "announced")}
     tables["flows"] = shown.unique("flow_id", keep="last", maintain_order=True).drop("moment")
     tables["exchanges"] = exchanges.drop("moment")
     still = newest.filter(pl.col("over").is_null() | (pl.col("over") <= pl.col("moment")))

@@ -14,7 +14,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..core.schema import CAPTURE, DNS, EXCHANGES, FLOWS, HTTP, TABLES, TLS, Table, polars_schema
+from ..core.schema import ANNOUNCED, CAPTURE, DNS, EXCHANGES, FLOWS, HTTP, TABLES, TLS, Table, polars_schema
 
 if TYPE_CHECKING:
     import sqlite3
@@ -25,7 +25,7 @@ APPLICATION_ID = 0x77697265  # "wire", in the file's header: sqlite.org/fileform
 MAGIC = b"SQLite format 3\0"
 ID_AT = 68  # of the application id in the header
 KEPT = {"flows": FLOWS, "exchanges": EXCHANGES, "open_exchanges": EXCHANGES, "tls": TLS, "dns": DNS, "http": HTTP,
-        "capture": CAPTURE}  # fmt: skip
+        "announced": ANNOUNCED, "capture": CAPTURE}  # fmt: skip
 KEYS = {"flows": "flow_id", "open_exchanges": "flow_id"}
 AFFINITY = {"time": "INTEGER", "u64": "INTEGER", "u32": "INTEGER", "u16": "INTEGER", "bool": "INTEGER", "f64": "REAL"}
 MIGRATIONS = Path(__file__).resolve().parent / "migrations"

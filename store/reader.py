@@ -45,7 +45,12 @@ def read_store(path: str, tables: Collection[str]) -> dict[str, pl.DataFrame]:
     import polars as pl
 
     with reading(path) as connection:
-        found = {name: _table(connection, name) for name in tables if name in KEPT}
+        there = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        found = {
+            name: _table(connection, name) if name in there else to_frame(KEPT[name], [])  # an older version's store
+            for name in tables
+            if name in KEPT
+        }
         if not {"exchanges", "flows"}.isdisjoint(tables):
             found |= {name: _table(connection, name) for name in ("exchanges", "open_exchanges")}
         recent = _recent(connection, needed(tables))

@@ -206,6 +206,7 @@ def queue_datagram(state: State, place: int, way: int, at: int, end: int, borrow
     row["slot"], row["flow_id"], row["at"], row["end"] = place, c["flow_id"], at, end
     row["way"], row["time"] = way, now
     row["exchanges"] = state["cursor"][EXCHANGES]
+    row["service"] = state["flows"][place]["service"]
     row["borrowed"] = borrowed
     if borrowed:
         state["cursor"][BORROWED] = 1  # its bytes are read before the next packet may overwrite them

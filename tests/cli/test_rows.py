@@ -1,13 +1,12 @@
-"""The account of a capture and the list of devices."""
+"""The account of a capture."""
 
 import numpy as np
 import polars as pl
 import pytest
-from polars.testing import assert_frame_equal
 from wiretally.capture.report import SourceReport
-from wiretally.cli.rows import Devices, capture_rows
+from wiretally.cli.rows import capture_rows
 from wiretally.core.packets import LINKTYPE_ETHERNET, LINKTYPE_IPV6, LINKTYPE_RAW
-from wiretally.core.schema import CAPTURE, DEVICES, FLOWS, polars_schema
+from wiretally.core.schema import CAPTURE, polars_schema
 
 
 def counters(*rows):
@@ -38,35 +37,3 @@ def test_a_source_without_packets_has_no_times():
 def test_a_sum_that_does_not_close_is_refused():
     with pytest.raises(AssertionError, match=r"a\.pcap: 10 packets, 9 accounted for"):
         capture_rows([SourceReport("a.pcap", interfaces=[0])], counters((10, 1000, 0, 2, 2, 5, 50, 90)))
-
-
-def flows(*ends):
-    schema = polars_schema(FLOWS)
-    names = ("local_mac", "local_ip", "first_seen", "last_seen")
-    kinds = {name: pl.Int64() if name.endswith("seen") else schema[name] for name in names}
-    return pl.DataFrame(ends, schema=kinds, orient="row").cast({name: schema[name] for name in names})
-
-
-def test_devices_are_link_addresses_with_what_was_behind_them():
-    phone, tablet = "da:a1:19:00:00:01", "3c:5a:b4:00:00:02"
-    whole = flows(
-        (phone, "192.168.4.20", 10, 20), (phone, "fe80::1", 5, 40), (tablet, "192.168.4.21", 30, 60),
-        (phone, "192.168.4.20", 50, 90), (None, "10.0.0.9", 1, 2), (None, "10.0.0.8", 3, 4),
-    )  # fmt: skip
-    table = gathered(whole)
-    assert table.schema == pl.Schema(polars_schema(DEVICES))
-    assert table.select("mac", "addresses", "randomised").rows() == [
-        (None, ["10.0.0.9"], None),
-        (None, ["10.0.0.8"], None),
-        (phone, ["fe80::1", "192.168.4.20"], True),
-        (tablet, ["192.168.4.21"], False),
-    ]
-    assert table.select(pl.col("first_seen", "last_seen").to_physical()).rows() == [(1, 2), (3, 4), (5, 90), (30, 60)]
-    assert_frame_equal(gathered(*whole.iter_slices(1)), table)
-
-
-def gathered(*parts):
-    devices = Devices()
-    for part in parts:
-        devices.add(part)
-    return devices.rows()

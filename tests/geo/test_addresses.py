@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from wiretally.geo.addresses import SPECIAL_IPV4, SPECIAL_IPV6, pack, placeable
+from wiretally.geo.addresses import SPECIAL_IPV4, SPECIAL_IPV6, beyond_nat64, pack, placeable
 
 TEXTS = st.one_of(
     st.ip_addresses().map(str), st.text(max_size=20), st.sampled_from(["", "1.2.3", "::1%eth0", "1.2.3.4\0", "[::1]"])
@@ -79,3 +79,14 @@ def test_nothing_packs_to_nothing():
     for packed in pack([]):
         assert placeable(packed).octets.shape[0] == 0
         assert packed.rows.dtype == np.int64
+
+
+@given(st.ip_addresses(v=4))
+def test_a_nat64_address_stands_for_the_one_inside(inside):
+    outside = ipaddress.IPv6Address(int(ipaddress.ip_address("64:ff9b::")) | int(inside))
+    assert beyond_nat64(str(outside)) == str(inside)
+
+
+@pytest.mark.parametrize("text", ["64:ff9b:1::c000:201", "64:ff9b:0:0:0:1::", "64:ff9b::zz", "192.0.2.1", "", "64:ff9b::1:192.0.2.1"])
+def test_other_texts_stand_for_themselves(text):
+    assert beyond_nat64(text) == text

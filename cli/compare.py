@@ -23,9 +23,7 @@ def compare(
     ] = None,
     form: Annotated[Format, typer.Option("--format", help="A table, the whole result, or a report to read.")] = "text",
     output: cli.Output = "-",
-    alpha: Annotated[
-        float | None, typer.Option(metavar="P", help="Share of false findings allowed. Default: 0.05.")
-    ] = None,
+    alpha: cli.Alpha = None,
     baseline: Annotated[str | None, typer.Option(metavar="MODE", help="The mode compared with. Default: normal.")] = None,
     compared: Annotated[str | None, typer.Option(metavar="MODE", help="The mode in question. Default: incognito.")] = None,
     margin: Annotated[
@@ -38,9 +36,7 @@ def compare(
         float | None,
         typer.Option(metavar="SHARE", min=0.05, max=1, help="`not_locked` excludes that so many uploads follow visits. Default: 0.5."),
     ] = None,
-    seed: Annotated[
-        int | None, typer.Option(metavar="N", help="Of permutations and resampling: same seed, same numbers.")
-    ] = None,
+    seed: cli.Seed = None,
     local: cli.Local = None,
     idle_gap: cli.IdleGap = None,
     flow_idle: cli.FlowIdle = None,

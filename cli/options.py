@@ -85,6 +85,13 @@ Catalogue = Annotated[
                  help="Your own list of hosts, which has the first word: hosts file, ||host^ rules, AdGuard's trackers.json, "
                       "CSV; repeatable. CATEGORY says what a list without one means."),
 ]  # fmt: skip
+Alpha = Annotated[
+    float | None, typer.Option("--alpha", min=1e-6, max=0.5, metavar="P", help="Share of false findings allowed. Default: 0.05.")
+]
+Seed = Annotated[
+    int | None,
+    typer.Option("--seed", min=0, metavar="N", help="Of permutations and resampling: same seed, same numbers. Default: 1."),
+]
 Place = Annotated[
     str | None,
     typer.Option("--place", metavar="LAT,LON", callback=place,

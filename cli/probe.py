@@ -38,11 +38,11 @@ def probe(
     ] = None,
     form: Annotated[Format, typer.Option("--format", help="A table, the whole result, or a report to read.")] = "text",
     output: cli.Output = "-",
-    alpha: Annotated[float | None, typer.Option(metavar="P", min=0, max=1, help="Share of false findings allowed. Default: 0.05.")] = None,
+    alpha: cli.Alpha = None,
     least_slope: Annotated[
         float | None, typer.Option(metavar="BYTES", min=0, help="Growth per character that `independent` must exclude. Default: 0.25.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(metavar="N", help="Of permutations: same seed, same numbers.")] = None,
+    seed: cli.Seed = None,
     local: cli.Local = None,
     idle_gap: cli.IdleGap = None,
     flow_idle: cli.FlowIdle = None,
@@ -116,7 +116,7 @@ def plan(
     per_session: Annotated[int, typer.Option(metavar="N", help="Visits in a session.")] = 12,
     per_flush: Annotated[int, typer.Option(metavar="N", min=1, help="Visits that a late reporter may send together.")] = 3,
     dwell: Annotated[tuple[float, float], typer.Option(metavar="LEAST MOST", help="Seconds on a page, drawn between these.")] = (12.0, 30.0),
-    seed: Annotated[int, typer.Option(metavar="N", help="Same seed, same plan.")] = 1,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Same seed, same plan.")] = 1,
 ) -> None:
     """A randomised plan of visits for the length probe: pages, added characters, modes in mixed order.
 

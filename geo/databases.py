@@ -1,20 +1,24 @@
 """Opens MMDB files of countries and of networks, and reads their records whatever schema they have.
 
-Theory: files in the GeoLite2 schema (MaxMind's, DB-IP's own, the bundled ones) nest their records; others (IPinfo,
-ip-location-db) hold flat ones, told apart by a sample, never by their name. Which file: the one that is asked for, else
+Theory: files in the GeoLite2 schema (MaxMind's, DB-IP's own, the bundled ones) are what `geoip2` is for, and are read
+by its models; files of others (IPinfo, ip-location-db) hold flat records that it refuses, and are read here. Many
+addresses at once go down the tree together (`tree.py`), and only the distinct records they reach are decoded, each
+once: docs/adr/0011. Which file: the one that is asked for, else
 the environment's (`WIRETALLY_COUNTRY_DB`, …), else the one that `wiretally data update` has put in place, else the
 bundled one.
 
 Kinds: `country` says where an address is used, `asn` who announces it, `second` is another database's opinion of the
 country, with the country of registration where it knows that.
 
-Rules: a file that cannot be used is an error when it is opened, in one line. An address without a record is None.
+Rules: a file that cannot be used is an error when it is opened, in one line. An address without a record is None. What
+a file holds is told by a sample of its records, never by its name.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -22,6 +26,9 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import maxminddb
 import numpy as np
+from geoip2.database import Reader
+from geoip2.errors import AddressNotFoundError
+from geoip2.models import ASN
 
 from ..core.errors import DatabaseError
 from .tree import Tree
@@ -114,6 +121,10 @@ def opinion_of(record: Any) -> Opinion | None:  # noqa: ANN401  (whatever a file
     return None if found == SILENT else found
 
 
+METHODS = {  # of `geoip2.database.Reader`, with the word that each asks for in a file's `database_type`
+    "country": (("country", "Country"), ("city", "City"), ("enterprise", "Enterprise")),
+    "asn": (("asn", "GeoLite2-ASN"),),
+}
 READERS: dict[Kind, Callable[[Any], Answer | None]] = {"country": country_of, "asn": network_of, "second": opinion_of}
 
 
@@ -137,6 +148,9 @@ class Database:
             wanted = "country" if kind == "second" else kind
             raise DatabaseError(f"{path}: records hold {held[:60]}, no {wanted}: give {EXAMPLES[kind]} in MMDB form")
         self._reader, self._read = reader, read
+        methods = METHODS["asn" if kind == "asn" else "country"]
+        method = next((name for name, word in methods if word in found.database_type), None)
+        self._models = getattr(Reader(path), method) if method else None
 
     def look_up(
         self, addresses: pl.Series, families: Sequence[Packed]
@@ -161,7 +175,13 @@ class Database:
 
     def _decoded(self, address: str) -> Answer | None:
         try:
+            if self._models is not None:
+                with suppress(AttributeError, TypeError):  # a record of another shape than the file's type says
+                    if (found := self._read(_record(self._models(address)))) is not None:
+                        return found
             return self._read(self._reader.get(address))
+        except AddressNotFoundError:
+            return None
         except (maxminddb.InvalidDatabaseError, UnicodeDecodeError, ValueError) as error:
             raise DatabaseError(f"{self.path}: damaged at {address}: get it anew ({_line(error)})") from error
 
@@ -216,6 +236,14 @@ def sha256(path: Path) -> str:
     """Of a file's content, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _record(model: Any) -> dict[str, Any]:  # noqa: ANN401  (geoip2's models of networks and of countries)
+    """What is asked for of a model, as the record it was made from; its `to_dict` works out networks, for most of the time."""
+    if isinstance(model, ASN):
+        return {"autonomous_system_number": model.autonomous_system_number,
+                "autonomous_system_organization": model.autonomous_system_organization}  # fmt: skip
+    return {"country": {"iso_code": model.country.iso_code}, "registered_country": {"iso_code": model.registered_country.iso_code}}
 
 
 def _line(thing: object) -> str:

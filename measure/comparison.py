@@ -69,6 +69,9 @@ def compare(
     chosen = options or CompareOptions()
     if chosen.per not in {None, *PERIODS}:
         raise InputError(f"--per {chosen.per}: not one of {', '.join(PERIODS)}")
+    if chosen.baseline == chosen.compared:
+        raise InputError(f"--compared {chosen.compared}: is the mode compared with: name two different ones")
+    statistics.check(chosen.alpha, chosen.seed, chosen.resamples)
     closed = spans.ended(sessions, capture, exchanges)
     _check_modes(closed, chosen)
     volumes = volume.assign(flows, exchanges, closed)

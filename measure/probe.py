@@ -78,6 +78,9 @@ def probe(
 ) -> dict[str, Any]:  # fmt: skip
     """The result of the contract; flows, exchanges, capture: its tables. Raises InputError where there are no pads."""
     chosen = options or ProbeOptions()
+    statistics.check(chosen.alpha, chosen.seed, chosen.resamples)
+    if not 0 < chosen.least_slope < np.inf:
+        raise InputError(f"--least-slope {chosen.least_slope}: give bytes per character, above 0")
     closed = spans.ended(sessions, capture, exchanges)
     volumes = volume.assign(flows, exchanges, closed)
     volume.check_devices(volumes, closed)

@@ -23,10 +23,14 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
+from ..core.errors import InputError
+
 Array = npt.NDArray[np.float64]
 
 MAX_EXACT = 200_000  # arrangements that are enumerated
 CHUNK = 20_000
+LEAST_ALPHA, MOST_ALPHA = 1e-6, 0.5
+MOST_RESAMPLES = 1_000_000
 TIE = 1e-9  # differences closer than this share of the scale are the same: sums in another order
 
 
@@ -183,6 +187,16 @@ def _bca(estimate: Array, resampled: Array, jackknife: Array, alpha: float, n: i
         low[place] = values[min(int(bounds[0] * len(values)), len(values) - 1)]
         high[place] = values[min(int(np.ceil(bounds[1] * len(values))), len(values) - 1)]
     return low, high
+
+
+def check(alpha: float, seed: int, resamples: int) -> None:
+    """Refuses, with InputError, what no statistic here is defined for, or what would take all memory."""
+    if not LEAST_ALPHA <= alpha <= MOST_ALPHA:
+        raise InputError(f"--alpha {alpha}: the level of a test is from {LEAST_ALPHA:g} to {MOST_ALPHA:g}; 0.05 is usual")
+    if seed < 0:
+        raise InputError(f"--seed {seed}: give 0 or a number above it")
+    if not 1 <= resamples <= MOST_RESAMPLES:
+        raise InputError(f"resamples {resamples}: give 1 to {MOST_RESAMPLES}")
 
 
 def needed(a: Array, c: Array, idle: float, margin: float, alpha: float, tests: int) -> int | None:

@@ -51,6 +51,9 @@ def test_every_command_has_help_with_an_example(command):
         ["read", "x.pcap", "--place", "Berlin"],
         ["compare", "x.pcap"],
         ["compare", "x.pcap", "--sessions", "s.csv", "--format", "parquet"],
+        ["compare", "x.pcap", "--sessions", "s.csv", "--alpha", "2"],
+        ["compare", "x.pcap", "--sessions", "s.csv", "--seed", "-1"],
+        ["probe", "x.pcap", "--sessions", "s.csv", "--visits", "v.csv", "--alpha", "nan"],
         ["where"],
     ],
 )

@@ -84,6 +84,24 @@ def test_the_bulk_way_gives_what_geoip2_gives():
                     assert found == (want.autonomous_system_number, want.autonomous_system_organization)
 
 
+@pytest.mark.parametrize("kind", ["country", "asn", "second"])
+def test_files_in_the_ordinary_schema_are_read_by_geoip2(kind, monkeypatch):
+    import geoip2.models
+
+    model = geoip2.models.ASN if kind == "asn" else geoip2.models.Country
+    made, begin = [], model.__init__
+    monkeypatch.setattr(model, "__init__", lambda self, *words, **record: made.append(self) or begin(self, *words, **record))
+    assert asked(Database(BUNDLED / f"{kind}.mmdb", kind), ["161.117.71.74"])[0]
+    assert len(made) == 1
+
+
+@pytest.mark.parametrize("record", [{"country": "DE"}, {"country": {"iso_code": "DE"}, "locales": 1}, {"country_code": "DE"}])
+def test_a_record_of_another_shape_than_the_type_says_is_read_all_the_same(tmp_path, record):
+    networks = {"8.8.8.0/24": {"country": {"iso_code": "US"}}, "9.9.9.0/24": record}
+    path = mmdb.write(tmp_path / "x.mmdb", networks, database_type="GeoLite2-Country")
+    assert asked(Database(path, "country"), ["8.8.8.8", "9.9.9.9", "7.7.7.7"]) == ["US", "DE", None]
+
+
 RECORDS = st.recursive(
     st.one_of(st.none(), st.integers(), st.text(), st.booleans()),
     lambda inner: st.dictionaries(

@@ -88,6 +88,8 @@ def test_sessions_of_uneven_length_are_compared_per_minute():
 
 @pytest.mark.parametrize(("options", "said"), [
     (CompareOptions(baseline="work"), "no session in mode 'work'"),
+    (CompareOptions(compared="normal"), "two different"),
+    (CompareOptions(alpha=2), "--alpha 2"),
     (CompareOptions(per="hour"), "--per hour"),
     (CompareOptions(per="visit"), "has no visits"),
 ])  # fmt: skip

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from naive import permutation as naive
 from scipy import stats
+from wiretally.core.errors import InputError
 from wiretally.measure import statistics
 
 bytes_of_sessions = st.lists(st.integers(0, 100_000), min_size=1, max_size=5)
@@ -86,3 +87,19 @@ def test_more_noise_and_more_tests_need_more_sessions():
     counts = [statistics.needed(a, c, 0.0, 0.25, 0.05, tests) for (a, c), tests in ((calm, 1), (calm, 50), (wild, 1))]
     assert counts[0] <= counts[1] < counts[2]
     assert statistics.needed(np.zeros(4), np.ones(4), 0.0, 0.25, 0.05, 1) is None
+
+
+class TestWhatIsAsked:
+    @pytest.mark.parametrize("alpha", [statistics.LEAST_ALPHA, statistics.MOST_ALPHA])
+    def test_the_bounds_are_allowed(self, alpha):
+        statistics.check(alpha, 0, statistics.MOST_RESAMPLES)
+
+    @pytest.mark.parametrize(
+        ("alpha", "seed", "resamples"),
+        [(0.0, 1, 9), (9e-7, 1, 9), (0.51, 1, 9), (2.0, 1, 9), (float("nan"), 1, 9), (0.05, -1, 9), (0.05, 1, 0),
+         (0.05, 1, statistics.MOST_RESAMPLES + 1)],
+    )  # fmt: skip
+    def test_what_nothing_is_defined_for_is_refused(self, alpha, seed, resamples):
+        with pytest.raises(InputError) as caught:
+            statistics.check(alpha, seed, resamples)
+        assert "\n" not in str(caught.value)

@@ -43,11 +43,11 @@ def bundle(
 
     Example: wiretally bundle phone.pcapng --sessions sessions.csv --visits visits.csv --pseudonymise -o evidence.zip
     """
-    import json
     import tempfile
     from pathlib import Path
 
     from ..core.errors import InputError
+    from ..store.cells import as_json
     from ..store.layout import is_store
     from . import bundling, progress
     from .rewriting import Rewriting
@@ -72,6 +72,6 @@ def bundle(
                 warn(line)
         about = bundling.make(made, statistics, databases | cli.given(progress=look), output)
     if form == "json" and output != "-":
-        typer.echo(json.dumps(about, indent=2, ensure_ascii=False))
+        typer.echo(as_json(about), nl=False)
     elif not quiet and output != "-":
         typer.echo(f"{len(made.members)} files, {', '.join(about['results'])}; check with: wiretally verify {output}")

@@ -80,9 +80,9 @@ def _rendered(result: dict[str, Any], form: str, *, width: int | None) -> str:
 
         return render(result)
     if form == "json":
-        import json
+        from ..store.cells import as_json
 
-        return json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        return as_json(result)
     import io
 
     from rich.console import Console

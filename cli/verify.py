@@ -34,9 +34,8 @@ def verify(
 
     Example: wiretally verify evidence.zip
     """
-    import json
-
     from ..core.errors import InputError
+    from ..store.cells import as_json
     from ..store.output import Output
     from . import checking, progress
 
@@ -57,9 +56,9 @@ def verify(
     if note:
         progress.warner(quiet=quiet)(note)
     if not (quiet and output == "-" and form == "text"):
-        text = json.dumps(report, indent=2, ensure_ascii=False) if form == "json" else "\n".join(lines)
+        text = as_json(report, allow_nan=True) if form == "json" else "\n".join([*lines, ""])
         with Output(output) as target:
-            target.write((text + "\n").encode())
+            target.write(text.encode())
     if not report["ok"]:
         raise typer.Exit(1)
 

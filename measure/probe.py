@@ -29,7 +29,7 @@ import numpy as np
 import polars as pl
 
 from ..core.errors import InputError
-from . import slopes, spans, statistics, volume
+from . import hidden, slopes, spans, statistics, volume
 from .flushes import Sent, flushes, silent
 from .moments import host_of, site
 
@@ -87,6 +87,7 @@ def probe(
     found = _visits(closed, visits)
     _check_pads(found)
     modes = np.array([session.mode for session in closed])
+    concealed = hidden.of_sessions(flows, {session.device for session in closed})
     items = _Items(volumes.exchanges, closed, found, chosen)
     whole = items.measured(np.full(len(modes), fill_value=True))
     apart = {mode: items.measured(modes == mode) for mode in dict.fromkeys(modes.tolist()) if mode != chosen.idle}
@@ -108,8 +109,8 @@ def probe(
         "destinations": sorted(destinations, key=lambda each: (each["control"], -(each["slope"]["estimate"] or 0), each["key"])),
         "control": {"keys": [key for key, is_one in zip(items.keys, items.control, strict=True) if is_one], "ok": ok,
                     "slope": together["slope"], "p": together["p"]},
-        "basis": {"options": asdict(chosen), "seed": chosen.seed, "warnings": _warnings(found, closed, len(visits), chosen, ok=ok),
-                  "databases": [], "versions": {}},
+        "basis": {"options": asdict(chosen), "seed": chosen.seed, "hidden_names": concealed.summary(),
+                  "warnings": _warnings(found, closed, len(visits), chosen, ok=ok) + concealed.lines(), "databases": [], "versions": {}},
     }  # fmt: skip
 
 

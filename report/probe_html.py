@@ -29,7 +29,7 @@ def page(result: dict[str, Any]) -> dict[str, Any]:
     shown += [each for each in rows if each not in shown and each["points"]][: CHARTS - len(shown)]
     return {
         "result": html.completed(result), "headline": experiments.headline(result), "control": experiments.control(result),
-        "cautions": findings.cautions(result), "modes": list(modes.items()), "period": html.period(result),
+        "cautions": findings.cautions(result), "names": findings.names(result), "modes": list(modes.items()), "period": html.period(result),
         "sentences": [experiments.probed(each, least) for each in rows if not each["control"]][:12],
         "charts": [_chart(each, modes, at) for at, each in enumerate(shown, 1)],
         "rows": [_row(each) for each in rows[:MOST_ROWS]], "left_out": max(len(rows) - MOST_ROWS, 0), "least": f"{least:g}",

@@ -3,20 +3,20 @@ r"""Values fit for text: what Parquet keeps as a type, JSONL, CSV and the termin
 Rules: times are RFC 3339 with nine digits and Z. Lists and records are JSON text. Names come from the network and are
 hostile: every character that is not printable (control, format, private, unassigned: it may move a cursor or turn the
 reading direction) is written as its JSON escape (`\u009b`). In CSV a text that starts with one of = + - @ gets an
-apostrophe in front, so that a spreadsheet shows it instead of computing it.
+apostrophe in front, so that a spreadsheet shows it instead of computing it; likewise their full-width forms.
 """
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import polars as pl
 
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%S%.9fZ"  # RFC 3339 §5.6
 UNPRINTABLE = r"[\p{C}\p{Zl}\p{Zp}]"
-FORMULA = "^[=+@-]"  # a leading tab or carriage return has become an escape before this is asked
+FORMULA = r"^[=+@\-\x{ff1d}\x{ff0b}\x{ff20}\x{ff0d}]"  # a leading tab or carriage return has become an escape before this is asked
 
 
 def escaped(text: str) -> str:
@@ -24,6 +24,12 @@ def escaped(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
+
+
+def as_json(result: Any, *, allow_nan: bool = False) -> str:  # noqa: ANN401  (whatever JSON can say)
+    """`result` as JSON text that does nothing to a terminal; NaN raises ValueError unless it is somebody else's."""
+    lines = json.dumps(result, indent=2, ensure_ascii=False, allow_nan=allow_nan).split("\n")
+    return "\n".join([*map(escaped, lines), ""])
 
 
 def times_as_text(frame: pl.DataFrame) -> pl.DataFrame:

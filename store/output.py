@@ -7,6 +7,7 @@ standard output; a device or a pipe that exists is written to directly.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import tempfile
@@ -42,6 +43,8 @@ class Output:
 
     def _open(self) -> None:
         if self._final is None:
+            if sys.stdout is None:  # closed before we began
+                raise OSError(errno.EBADF, os.strerror(errno.EBADF))
             self.file = sys.stdout.buffer
         elif self._final.exists() and not self._final.is_file() and not self._final.is_dir():
             self.file = self._final.open("wb")

@@ -69,3 +69,10 @@ def test_the_tables_offered_are_the_tables_there_are():
     assert set(get_args(read.Table)) == set(TABLES) == set(read.GLANCE)
     for name, columns in read.GLANCE.items():
         assert set(columns) <= set(TABLES[name].names)
+
+
+def test_without_a_standard_output_there_is_one_line():
+    line = f"{sys.executable} -m wiretally.cli.main where 192.0.2.1 -q >&-"  # a shell is what closes it
+    shown = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=False)
+    assert shown.returncode == 1
+    assert shown.stderr == "wiretally: standard output: cannot be written: Bad file descriptor: choose another place with --output\n"

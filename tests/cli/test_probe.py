@@ -36,6 +36,13 @@ def test_pads_that_were_never_sent_are_not_found(padded):
     assert item["verdict"] != "url_dependent"
 
 
+def test_the_report_of_a_result_is_written(padded, tmp_path):
+    page = tmp_path / "probe.html"
+    done = run(LEAKY / "capture.pcapng.zst", "--sessions", LEAKY / "sessions.csv", "--visits", padded, "--format", "html", "-q", "-o", page)
+    assert done.exit_code == 0, done.output
+    assert "<h3>Names</h3>" in page.read_text()
+
+
 def test_usage():
     assert run().exit_code == 2
     assert run("x.pcap", "--visits", "v.csv").exit_code == 2

@@ -69,13 +69,13 @@ unit: $(VENV)/.dev
 	$(BIN)/python -m pytest -n $(JOBS)
 
 kernels: $(VENV)/.dev  ## the kernels' tests as plain Python, which gives the coverage
-	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -n $(JOBS) -m "not slow and not lab" \
+	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -n $(JOBS) --hypothesis-profile=again -m "not slow and not lab" \
 	    $(wildcard tests/core tests/capture tests/dissect) --cov --cov-report=term:skip-covered \
 	    | grep -vE '^(bench|cli|geo|lab|measure|report|store)/' 
 
 second:
 	@if [ -n "$(NEWER)" ]; then $(MAKE) --no-print-directory $(SECOND)/.dev \
-	    && $(SECOND)/bin/python -m pytest -n $(JOBS) -m "not slow and not lab"; \
+	    && $(SECOND)/bin/python -m pytest -n $(JOBS) --hypothesis-profile=again -m "not slow and not lab"; \
 	else echo "Python 3.13 is not on this machine: its run is left out"; fi
 
 conformance: $(VENV)/.dev  ## against Wireshark's view of a corpus of captures

@@ -99,17 +99,29 @@ def _late(state: State, c: Record, way: int, start: int, end: int) -> int:
         low, high = max(start, gap[0]), min(end, gap[1])
         if low < high:
             new += high - low
-            if low > gap[0] and high < gap[1]:  # the middle: keep the longer rest
-                if low - gap[0] >= gap[1] - high:
-                    gap[1] = low
-                else:
-                    gap[0] = high
-                state["counters"][GAPS_FORGOTTEN] += 1
+            if low > gap[0] and high < gap[1]:  # the middle: two rests, or the longer one where there is no room
+                _split(state, c, way, gap, low, high)
             elif low > gap[0]:
                 gap[1] = low
             else:
                 gap[0] = high
     return new
+
+
+@inline
+def _split(state: State, c: Record, way: int, gap: Record, low: int, high: int) -> None:
+    """A gap without its middle [low, high)."""
+    for n in range(GAPS):
+        spare = c["gaps"][way, n]
+        if spare[0] >= spare[1]:
+            spare[0], spare[1] = high, gap[1]
+            gap[1] = low
+            return
+    if low - gap[0] >= gap[1] - high:
+        gap[1] = low
+    else:
+        gap[0] = high
+    state["counters"][GAPS_FORGOTTEN] += 1
 
 
 @inline

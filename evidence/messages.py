@@ -115,7 +115,7 @@ def _server_hello(b: bytes, out: bytearray) -> None:
     end, at = at + 5 + _u16(b, at + 3), at + 5
     while at + 4 <= min(end, len(b)):
         kind, size = _u16(b, at), _u16(b, at + 2)
-        keep = 4 + (size if kind == CHOSEN_VERSION else 0)
+        keep = 4 + (size if kind == CHOSEN_VERSION else min(size, 4) if kind == KEY_SHARE else 0)  # of a share its group, length
         out[at : at + keep] = b[at : at + keep]
         at += 4 + size
     del out[len(b) :]

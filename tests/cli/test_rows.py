@@ -24,7 +24,7 @@ def test_a_row_sums_the_interfaces_of_its_source():
     first, second = table.with_columns(pl.col("first_seen", "last_seen").to_physical()).to_dicts()
     assert first == {
         "source": "a.pcapng", "linktype": "ETHERNET,RAW", "packets": 14, "wire_bytes": 1400, "dropped": 3, "truncated": 1,
-        "malformed": 2, "unsupported": 3, "counted": 9, "cut_short": False, "first_seen": 20, "last_seen": 90,
+        "malformed": 2, "unsupported": 3, "counted": 9, "cut_short": False, "degraded": None, "first_seen": 20, "last_seen": 90,
     }  # fmt: skip
     assert (second["linktype"], second["dropped"], second["cut_short"], second["packets"]) == ("IPV6", None, True, 1)
 

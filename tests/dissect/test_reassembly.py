@@ -86,8 +86,13 @@ def test_cleartext_of_an_unknown_protocol_is_all_application_data(data, stream):
     acks = data.draw(st.lists(st.integers(0, len(stream) + 1), max_size=4))
     for place, ack in enumerate(acks):
         items.insert(1 + place * 2, (START, tcp(up=False, seq=77, ack=ISN + 1 + ack, flags=ACK)))
-    flow = dissect(items).one("flows")
-    assert flow["up_app_bytes"] == flow["up_payload_bytes"] == len(stream) + 1
+    answer = dissect(items)
+    flow = answer.one("flows")
+    assert flow["up_app_bytes"] == flow["up_payload_bytes"]
+    if answer.given_up["gaps_forgotten"]:  # more holes than are remembered: what fills them late is taken for repeated
+        assert flow["up_payload_bytes"] < len(stream) + 1
+        return
+    assert flow["up_payload_bytes"] == len(stream) + 1
     assert flow["up_retransmitted_bytes"] == sum(high - low for low, high in pieces) - len(stream) - 1
 
 

@@ -9,6 +9,7 @@ import pytest
 import wiretally
 import zstandard
 from wiretally.core.errors import InputError
+from wiretally.core.schema import ATTRIBUTION
 from wiretally.evidence.layers import blank, walked
 from wiretally.evidence.pcapng import pseudonyms_of
 from wiretally.evidence.pseudonyms import Policy, Pseudonyms
@@ -49,8 +50,8 @@ def test_everything_that_is_counted_is_the_same(plain, hidden):
     assert done.packets == before.capture["packets"].sum() > 500
     for table in ("flows", "exchanges", "tls", "dns"):
         old, new = getattr(before, table), getattr(after, table)
-        says_who = {"flow_id", "community_id", "local_mac", "local_ip", "remote_ip", "country", "asn", "as_org", "owner", "product",
-                    "category", "attribution_source", "geo_check", "max_distance_km", "name", "sni", "qname", "answers"}  # fmt: skip
+        says_who = {"flow_id", "community_id", "local_mac", "local_ip", "remote_ip", "name", "sni", "certificate_names", "qname",
+                    "answers", "client_subnet", *(column.name for column in ATTRIBUTION)}  # fmt: skip
         for column in set(old.columns) - says_who:
             assert new[column].to_list() == old[column].to_list(), (table, column)
         for column in {"name", "sni", "qname"} & set(old.columns):

@@ -38,7 +38,8 @@ def test_sizes_are_si_with_three_digits(amount, text):
 @example(9.995)
 def test_a_size_is_the_amount_to_three_digits(amount):
     number, unit = words.size(amount).split()
-    assert float(number) * UNITS[unit] == pytest.approx(amount, rel=0.0051, abs=0.0051)
+    whole = unit == "B" and amount >= 10  # there are no half bytes; a mean of them is not told to three digits below 100
+    assert float(number) * UNITS[unit] == pytest.approx(amount, rel=0.0051, abs=0.5 if whole else 0.0051)
     assert float(number) < 1000 or unit == "TB"
 
 

@@ -194,11 +194,14 @@ def _by_site(followed: Any, sites: Any, setting: Setting, *, tested: bool) -> di
     of, hits = np.bincount(code, minlength=len(names)), np.bincount(code, weights=followed, minlength=len(names))
     p = None
     if tested and (of >= SITES_LEAST).sum() > 1 and 0 < followed.sum() < len(followed):
-        random = np.random.default_rng(setting.seed)
-        labels = random.permuted(np.tile(followed.astype(float), (setting.resamples, 1)), axis=1)
-        drawn = np.stack([labels[:, code == at].sum(axis=1) for at in range(len(names))], axis=1)
-        between, chance = (hits**2 / of).sum(), (drawn**2 / of).sum(axis=1)  # up to what is the same for all
-        p = float((1 + (chance >= between - lags.TIE).sum()) / (1 + setting.resamples))
+        between, random = (hits**2 / of).sum(), np.random.default_rng(setting.seed)  # up to what is the same for all
+        for draws in (min(lags.FIRST, setting.resamples), min(lags.MOST_DRAWS, setting.resamples)):
+            # labels in any order over visits, counted by site: that is the multivariate hypergeometric distribution
+            drawn = random.multivariate_hypergeometric(of, int(followed.sum()), size=draws, method="marginals")
+            extreme = int(((drawn**2 / of).sum(axis=1) >= between - lags.TIE).sum())
+            p = (1 + extreme) / (1 + draws)
+            if extreme >= lags.EXTREMES:  # clearly chance, as in `lags.py`
+                break
     return {"sites": len(names), "sites_coupled": int((hits > 0).sum()) if tested else 0, "site_p": p}
 
 

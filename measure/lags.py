@@ -8,9 +8,10 @@ number, their bursts and their periods stay, only the place relative to the visi
 taken from each surrogate, so looking at many windows costs nothing in validity: p = (1 + k) / (1 + N).
 
 Rules: time is in bins of half a second; counts of all shifts of a session come from one circular correlation (FFT), so
-that no loop runs over uploads. Mean and deviation over shifts are exact, not drawn. Destinations go in blocks, so that
-memory does not grow with their number. What clearly is chance (`EXTREMES` of the first `FIRST` surrogates as large) is
-not drawn further, after Besag and Clifford (1991).
+that no loop runs over uploads, and are made once: a surrogate only looks them up. Mean and deviation over shifts are
+exact, not drawn. Destinations go in blocks, so that memory does not grow with their number; they lie innermost in every
+array, so that one look-up serves all. What clearly is chance (`EXTREMES` of the first `FIRST` surrogates as large) is not
+drawn further, after Besag and Clifford (1991).
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import fft, stats
 
 Floats = npt.NDArray[np.float64]
+Singles = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
 BIN_NS = 500_000_000
@@ -31,7 +33,8 @@ STEADY = 4  # bins: windows up to this width are a steady lag
 FIRST, EXTREMES = 99, 10
 MOST_DRAWS = 999  # surrogates of one destination, whatever is asked for
 TIE = 1e-6
-BLOCK_CELLS = 4_000_000  # items × bins of the longest session, and items × surrogates × windows, held at one time
+BLOCK_CELLS = 16_000_000  # items × bins of all sessions × widths, and items × surrogates × windows, held at one time
+SMALL = 1 << 15  # bins: sessions up to this length are exact in single precision (counts up to 2^15 of errors near 2^-20)
 
 
 class Scan(NamedTuple):
@@ -67,9 +70,9 @@ def scan(
     """Tests `items` destinations against the same visits; visits: bins by session; lengths: bins of each session."""
     active = [at for at, each in enumerate(visits) if len(each)]
     starts, _ = windows()
-    longest = max((int(lengths[at]) for at in active), default=1)
+    bins = sum(int(lengths[at]) for at in active) * len(WINDOWS)
     resamples = min(resamples, MOST_DRAWS)
-    step = max(1, min(BLOCK_CELLS // longest, BLOCK_CELLS // (len(starts) * FIRST)))
+    step = max(1, min(BLOCK_CELLS // max(bins, 1), BLOCK_CELLS // (len(starts) * FIRST)))
     parts = [_Block(uploads, range(at, min(at + step, items)), visits, lengths, active).scan(resamples, seed, alpha)
              for at in range(0, items, step)]  # fmt: skip
     return Scan(*(np.concatenate(column) for column in zip(*parts, strict=True)))
@@ -85,24 +88,26 @@ class _Block:
         self.edges = np.searchsorted(uploads.session[order], np.arange(len(visits) + 1))
         self.count, self.visits, self.lengths, self.active = len(items), visits, lengths, active
         self.starts, self.widths = windows()
-        shape = (self.count, len(self.starts))
-        self.hits, self.mean, self.variance, self.totals = np.zeros(shape), np.zeros(shape), np.zeros(shape), np.zeros(shape[0])
-        every = np.arange(self.count)
+        shape = (len(self.starts), self.count)
+        self.hits, self.mean, self.variance, self.totals = np.zeros(shape), np.zeros(shape), np.zeros(shape), np.zeros(self.count)
+        self.tables: list[dict[int, Singles]] = []
         for at in active:
             length = int(lengths[at])
-            self.totals += np.bincount(self._of(at, every)[0], minlength=self.count)
-            for width, table in self._counts(at, every).items():
-                columns = np.flatnonzero((self.widths == width) & (self.starts + width <= length))
-                self.hits[:, columns] += table[:, self.starts[columns]]
-                self.mean[:, columns] += table.mean(axis=1)[:, None]
-                self.variance[:, columns] += table.var(axis=1)[:, None]
-        self.deviation = np.sqrt(self.variance)
+            self.totals += np.bincount(self.item[self.edges[at] : self.edges[at + 1]], minlength=self.count)
+            self.tables.append(self._counts(at))
+            for width, table in self.tables[-1].items():
+                columns = self._columns(width, length)
+                total, squares = table.sum(axis=0, dtype=np.float64), np.einsum("ij,ij->j", table, table, dtype=np.float64)
+                self.hits[columns] += table[self.starts[columns]]
+                self.mean[columns] += total / length
+                self.variance[columns] += (squares - total**2 / length) / length
+        self.deviation = np.sqrt(np.maximum(self.variance, 0))
 
     def scan(self, resamples: int, seed: int, alpha: float) -> Scan:
         """What `scan` gives, for these items."""
-        scores = self._scores(self.hits, np.arange(self.count))
-        best, rows = scores.argmax(axis=1), np.arange(self.count)
-        top = scores[rows, best]
+        scores, rows = self._scores(self.hits, np.arange(self.count)), np.arange(self.count)
+        best = scores.argmax(axis=0)
+        top = scores[best, rows]
         p = np.full(self.count, np.nan)
         left = np.flatnonzero(np.isfinite(top))
         turns = np.random.default_rng(seed).random((len(self.active), resamples))
@@ -110,52 +115,55 @@ class _Block:
             step = max(1, BLOCK_CELLS // (len(self.starts) * draws))
             for begin in range(0, len(left), step):
                 chosen = left[begin : begin + step]
-                drawn = self._scores(self._surrogates(chosen, turns[:, :draws]), chosen).max(axis=2)
-                p[chosen] = (1 + (drawn >= top[chosen, None] - TIE).sum(axis=1)) / (1 + draws)
+                drawn = self._scores(self._surrogates(chosen, turns[:, :draws]), chosen).max(axis=1)
+                p[chosen] = (1 + (drawn >= top[chosen] - TIE).sum(axis=0)) / (1 + draws)
             left = left[p[left] < (1 + EXTREMES) / (1 + draws)]
         number = float(sum(len(self.visits[at]) for at in self.active))
         bound = _bound(self.hits, self.mean, self.deviation, self.totals, number, self.widths, alpha)
-        return Scan(p, self.starts[best], self.widths[best], self.hits[rows, best], self.mean[rows, best], bound)
+        return Scan(p, self.starts[best], self.widths[best], self.hits[best, rows], self.mean[best, rows], bound)
 
-    def _scores(self, hits: Floats, chosen: Ints) -> Floats:
-        """Standard deviations above chance; hits: float[items, (draws,) windows] of the items `chosen`."""
-        wide = (slice(None), *([None] * (hits.ndim - 2)))
-        mean, deviation = self.mean[chosen][wide], self.deviation[chosen][wide]
-        return np.where(deviation > TIE, (hits - mean) / np.maximum(deviation, TIE), -np.inf)
+    def _scores(self, hits: npt.NDArray[np.floating], chosen: Ints) -> Floats:
+        """Standard deviations above chance; hits: float[(draws,) windows, items] of the items `chosen`."""
+        mean, deviation = self.mean[:, chosen], self.deviation[:, chosen]
+        scores: Floats = np.where(deviation > TIE, (hits - mean) / np.maximum(deviation, TIE), -np.inf)
+        return scores
 
-    def _of(self, at: int, chosen: Ints) -> tuple[Ints, Ints]:
-        """(item, bin) of one session's uploads, items numbered as in `chosen`."""
-        part = slice(self.edges[at], self.edges[at + 1])
-        if len(chosen) == self.count:
-            return self.item[part], self.bin[part]
-        number = np.full(self.count, -1)
-        number[chosen] = np.arange(len(chosen))
-        item = number[self.item[part]]
-        return item[item >= 0], self.bin[part][item >= 0]
+    def _columns(self, width: int, length: int) -> slice:
+        """The windows of this width that fit a session."""
+        first, last = np.searchsorted(self.widths, [width, width + 1])
+        return slice(int(first), int(first + np.searchsorted(self.starts[first:last], length - width, side="right")))
 
-    def _counts(self, at: int, chosen: Ints) -> dict[int, Floats]:
-        """By width, float64[items, length]: uploads whose lag to some visit is in [k, k + width), for every k."""
-        length = int(self.lengths[at])
-        item, bins = self._of(at, chosen)
-        series = np.bincount(item * length + bins, minlength=len(chosen) * length).reshape(len(chosen), length)
-        spectrum = np.fft.rfft(series, axis=1)
+    def _counts(self, at: int) -> dict[int, Singles]:
+        """By width, float32[length, items]: uploads whose lag to some visit is in [k, k + width), for every k."""
+        length, part = int(self.lengths[at]), slice(self.edges[at], self.edges[at + 1])
+        series = np.bincount(self.item[part] * length + self.bin[part], minlength=self.count * length).reshape(self.count, length)
+        kind = np.float32 if length <= SMALL else np.float64
+        size = fft.next_fast_len(length, real=True)
+        if size != length:  # a slow length (a prime): wide enough that the lags below zero stand apart, then folded
+            size = fft.next_fast_len(2 * length - 1, real=True)
+        spectrum = fft.rfft(series.astype(kind), n=size, axis=1)
         found = {}
         for width, _ in WINDOWS:
             if width <= length:
-                mask = np.zeros(length)
-                mask[(self.visits[at][:, None] + np.arange(width)[None, :]) % length] = 1.0
-                found[width] = np.rint(np.fft.irfft(spectrum * np.conj(np.fft.rfft(mask))[None, :], n=length, axis=1))
+                mask = np.zeros(length, kind)
+                mask[(self.visits[at][:, None] + np.arange(width)[None, :]) % length] = 1
+                lags = fft.irfft(spectrum * np.conj(fft.rfft(mask, n=size))[None, :], n=size, axis=1)
+                counts = lags[:, :length]
+                if size != length:
+                    counts[:, 1:] += lags[:, size - length + 1 :]
+                found[width] = np.ascontiguousarray(np.rint(counts).T, dtype=np.float32)
         return found
 
-    def _surrogates(self, chosen: Ints, turns: Floats) -> Floats:
-        """float64[items, draws, windows]: the counts with every session's uploads turned by its own share of its length."""
-        drawn = np.zeros((len(chosen), turns.shape[1], len(self.starts)))
+    def _surrogates(self, chosen: Ints, turns: Floats) -> Singles:
+        """float32[draws, windows, items]: the counts with every session's uploads turned by its own share of its length."""
+        drawn = np.zeros((turns.shape[1], len(self.starts), len(chosen)), np.float32)
         for number, at in enumerate(self.active):
             length = int(self.lengths[at])
             turned = (turns[number] * length).astype(np.int64)
-            for width, table in self._counts(at, chosen).items():
-                columns = np.flatnonzero((self.widths == width) & (self.starts + width <= length))
-                drawn[:, :, columns] += table[:, (turned[:, None] + self.starts[columns][None, :]) % length]
+            for width, table in self.tables[number].items():
+                columns = self._columns(width, length)
+                mine = table if len(chosen) == self.count else table[:, chosen]
+                drawn[:, columns] += mine.take((turned[:, None] + self.starts[columns][None, :]) % length, axis=0)
         return drawn
 
 
@@ -164,10 +172,10 @@ def _bound(
 ) -> Floats:
     """Upper bound over steady windows of what a steady lag explains, as a share of visits or uploads, whichever are fewer."""
     steady = widths <= STEADY
-    fewer = np.minimum(totals, visits)[:, None]
+    fewer = np.minimum(totals, visits)
     with np.errstate(divide="ignore", invalid="ignore"):
-        room = 1 - mean[:, steady] / totals[:, None]  # what chance leaves to explain
-        upper = (hits[:, steady] - mean[:, steady] + stats.norm.ppf(1 - alpha) * deviation[:, steady]) / (fewer * room)
-    upper = np.where(np.isfinite(upper) & (deviation[:, steady] > 0), upper, np.nan)
-    result: Floats = np.where(np.isnan(upper).all(axis=1), np.nan, np.nanmax(np.where(np.isnan(upper), -np.inf, upper), axis=1))
+        room = 1 - mean[steady] / totals  # what chance leaves to explain
+        upper = (hits[steady] - mean[steady] + stats.norm.ppf(1 - alpha) * deviation[steady]) / (fewer * room)
+    upper = np.where(np.isfinite(upper) & (deviation[steady] > 0), upper, np.nan)
+    result: Floats = np.where(np.isnan(upper).all(axis=0), np.nan, np.nanmax(np.where(np.isnan(upper), -np.inf, upper), axis=0))
     return result

@@ -155,7 +155,7 @@ class _Items:
         self.control = [key in hosts for key in self.keys]
         self._own = [site(key) if site(key) in sites else None for key in self.keys]
         self.facts = _facts(exchanges)
-        self._arranged: dict[bytes, tuple[Floats, Floats]] = {}
+        self._arranged: dict[bytes, tuple[slopes.Arranged, slopes.Arranged]] = {}
 
     def _of(self, part: pl.DataFrame) -> Sent:
         place = part["place"].to_numpy()
@@ -215,12 +215,12 @@ class _Items:
         if len(found.first) < MIN_FLUSHES:
             return slopes.NOTHING, slopes.NOTHING
         own, lagged = self._arrangements(usable)
-        inputs = [slopes.Arranged(found.sums(pads[0]), found.sums(pads[1:])) for pads in (own, lagged)]
+        inputs = [slopes.Arranged(found.sums(pads.real), found.sums(pads.drawn)) for pads in (own, lagged)]
         _, session = np.unique(found.session, return_inverse=True)
         return slopes.fit(found.amount, inputs[0], inputs[1], (found.size, session), self._options.alpha)
 
-    def _arrangements(self, usable: Bools) -> tuple[Floats, Floats]:
-        """Pads of all visits, and of the visit before each: as they were in row 0, then in other orders; centred."""
+    def _arrangements(self, usable: Bools) -> tuple[slopes.Arranged, slopes.Arranged]:
+        """Pads of all visits, and of the visit before each: as they were, and in other orders; centred."""
         key = usable.tobytes()
         if key not in self._arranged:
             session, chosen = self._visits.session, np.flatnonzero(usable)
@@ -235,7 +235,9 @@ class _Items:
             before = np.zeros_like(own)
             linked = np.flatnonzero(usable[1:] & usable[:-1] & (session[1:] == session[:-1])) + 1
             before[:, linked] = own[:, linked - 1]
-            self._arranged[key] = own, before
+            # draws innermost in memory: sums over visits then add whole rows
+            self._arranged[key] = (slopes.Arranged(own[0], np.ascontiguousarray(own[1:].T).T),
+                                   slopes.Arranged(before[0], np.ascontiguousarray(before[1:].T).T))  # fmt: skip
         return self._arranged[key]
 
     def _verdict(self, row: dict[str, Any]) -> str:

@@ -96,11 +96,14 @@ def _scores(r: Floats) -> Floats:
     rounded = np.round(r / scale, 12) if scale > 0 else r
     order = rounded.argsort()
     ordered = rounded[order]
-    first = np.concatenate([[True], ordered[1:] != ordered[:-1]])
-    tie = first.cumsum() - 1
-    edges = np.append(np.flatnonzero(first), len(r))
+    apart = ordered[1:] != ordered[:-1]
     ranks = np.empty(len(r))
-    ranks[order] = ((edges[:-1] + edges[1:] + 1) / 2)[tie]
+    if apart.all():
+        ranks[order] = np.arange(1.0, len(r) + 1)
+    else:
+        first = np.concatenate([[True], apart])
+        edges = np.append(np.flatnonzero(first), len(r))
+        ranks[order] = ((edges[:-1] + edges[1:] + 1) / 2)[first.cumsum() - 1]
     return ranks / (len(r) + 1) - 0.5
 
 

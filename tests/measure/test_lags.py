@@ -32,12 +32,12 @@ def test_counts_are_those_of_the_twin(data):
         assert not block.hits.any()
         return
     turn = data.draw(st.integers(0, length - 1))
-    drawn = block._surrogates(np.arange(len(uploads)), np.array([[(turn + 0.5) / length]]))[:, 0]
+    drawn = block._surrogates(np.arange(len(uploads)), np.array([[(turn + 0.5) / length]]))[0]
     for place, (start, width) in enumerate(zip(*lags.windows(), strict=True)):
         if start + width <= length:
             for number, each in enumerate(uploads):
-                assert block.hits[number, place] == followers(each, visits, length, start, width)
-                assert drawn[number, place] == followers(each, visits, length, start, width, turn=turn)
+                assert block.hits[place, number] == followers(each, visits, length, start, width)
+                assert drawn[place, number] == followers(each, visits, length, start, width, turn=turn)
 
 
 def test_a_lock_is_found_whatever_its_lag_and_however_wide():

@@ -15,6 +15,7 @@ repeatable. What is not defined is NaN here and null outside.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import combinations
 from math import comb, sqrt
 from typing import NamedTuple
@@ -54,28 +55,27 @@ def permutation_p(a: Array, c: Array, resamples: int, seed: int) -> Array:
     exact = comb(n + m, m) <= MAX_EXACT
     extreme = np.zeros(both.shape[1])
     arranged = 0
-    for chosen in _arrangements(n + m, m, resamples, seed, exact=exact):
-        sums = chosen @ both
+    labels = _arrangements(n + m, m, resamples, seed, exact=exact)
+    for at in range(0, len(labels), CHUNK):
+        chosen = labels[at : at + CHUNK]
+        sums = chosen.astype(float) @ both
         shift = np.abs(sums / m - (total - sums) / n)
         extreme += (shift >= observed - TIE * scale).sum(axis=0)
         arranged += len(chosen)
     return extreme / arranged if exact else (extreme + 1) / (arranged + 1)
 
 
-def _arrangements(count: int, chosen: int, resamples: int, seed: int, *, exact: bool) -> list[Array]:
-    """Rows of 0 and 1: which sessions are given the second label."""
+@lru_cache(maxsize=2)
+def _arrangements(count: int, chosen: int, resamples: int, seed: int, *, exact: bool) -> npt.NDArray[np.uint8]:
+    """Rows of 0 and 1: which sessions are given the second label. One comparison asks several times for the same."""
     if exact:
         places = np.array(list(combinations(range(count), chosen)))
     else:
         random = np.random.default_rng(seed)
         places = random.permuted(np.tile(np.arange(count), (resamples, 1)), axis=1)[:, :chosen]
-    parts = []
-    for at in range(0, len(places), CHUNK):
-        part = places[at : at + CHUNK]
-        rows = np.zeros((len(part), count))
-        np.put_along_axis(rows, part, 1.0, axis=1)
-        parts.append(rows)
-    return parts
+    rows = np.zeros((len(places), count), np.uint8)
+    np.put_along_axis(rows, places, 1, axis=1)
+    return rows
 
 
 def smallest_p(n: int, m: int) -> float:

@@ -9,6 +9,7 @@ import typer
 from . import options as cli
 
 Format = Literal["text", "jsonl", "csv", "parquet"]
+NO_NAME = frozenset(" \t\r\n/:@")  # of a URL, a port, a mail address: what a host name never holds
 
 
 def where(
@@ -31,10 +32,14 @@ def where(
     Example: wiretally where 203.0.113.7 telemetry.example.com
     """
     cli.refuse_binary_on_terminal(form, output)
+    from ..geo.catalogue import is_address
     from ..store.cells import escaped
     from ..store.files import open_sink
     from . import pipeline
 
+    for target in targets:
+        if not is_address(target) and (not target or NO_NAME.intersection(target)):
+            raise typer.BadParameter(f"{target!r} is neither an address nor a host name: write 203.0.113.7 or host.example")
     settings: Any = cli.given(
         country_db=country_db, asn_db=asn_db, second_db=second_db, catalogue=catalogue,
         place=cli.coordinates(place) if place else None,

@@ -102,5 +102,5 @@ def timeline(volumes: Volumes, bin_seconds: int) -> pl.DataFrame:
         .with_columns(time=pl.col("start").dt.truncate(f"{bin_seconds}s"))
         .group_by("time", "key", "owner", "device")
         .agg(pl.col("up_app_bytes").sum().cast(pl.Int64))
-        .sort("time", "key", "device")
+        .sort("time", "key", "device", "owner")  # one name may belong to several owners: the order must not be left open
     )

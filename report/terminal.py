@@ -1,7 +1,8 @@
 """The comparison as tables for a terminal.
 
 Theory: one sentence first, then the numbers behind it, then what they rest on. Where there is room a row is one line;
-on 80 columns owner, interval and q go under the destination, ratio and verdict that they belong to. Colour repeats what
+on 80 columns owner, interval and q go under the destination, ratio and verdict that they belong to; on a narrower
+terminal first the place goes, then the volumes, never the name or the verdict. Colour repeats what
 a symbol and a word already say, so a pipe loses nothing.
 
 Rules: text is built as `rich.text.Text`, never as markup: a host named `[red]` is a host named `[red]`.
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 
 WIDE, ROOMY = 122, 136  # columns from which a row fits on one line, and the idle rate beside it
+NARROW, NARROWEST = 76, 66  # columns below which there is no place, and no volume
 MOST_ROWS = 20
 MOST_COUPLED = 6
 TONES = {"uploads": "bold red", "less": "yellow", "none": "green", "unknown": "dim"}
@@ -100,22 +102,22 @@ class Comparison:
         wide, roomy = width >= WIDE, width >= ROOMY
         terms = self.terms
         idle = [terms.idle] if roomy and any(sessions(item, terms.idle) for item in items) else []
-        modes = [terms.reference, terms.tested, *idle]
+        modes = [terms.reference, terms.tested, *idle] if width >= NARROWEST else []
         volume: dict[str, Any] = {"justify": "right", "no_wrap": True}
         columns: list[tuple[str, dict[str, Any]]] = [
             *([("Owner", {})] if wide and name == DESTINATIONS else []),
-            ("Place", {}),
+            *([("Place", {})] if width >= NARROW else []),
             *((f"{visible(mode).capitalize()}\n/{terms.per}", volume) for mode in modes),
             ("Ratio", volume),
             *([(terms.interval, {"no_wrap": True}), ("q", volume)] if wide else []),
             ("Verdict", {"no_wrap": True}),
         ]
-        rows = [list(self._cells(item, modes, wide=wide, owner=name == DESTINATIONS)) for item in items]
+        rows = [list(self._cells(item, modes, width, owner=name == DESTINATIONS)) for item in items]
         taken = sum(
             max(cell_len(line) for cell in [heading, *(row[at].plain for row in rows)] for line in cell.split("\n"))
             for at, (heading, _) in enumerate(columns)
         )
-        room = max(LEAST_NAME, width - taken - GAP * len(columns) - 2)
+        room = max(LEAST_NAME if width >= NARROW else 1, width - taken - GAP * len(columns) - 2)
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=name, title_justify="left", title_style="bold",
                       padding=(0, GAP - 1, 0, 0))  # fmt: skip
         table.add_column("Destination" if name == DESTINATIONS else "Owner", overflow="fold")
@@ -146,14 +148,16 @@ class Comparison:
             name.append(f"\n{shortened(findings.owner(item), room)}", style="dim")
         return name
 
-    def _cells(self, item: Item, modes: list[str], *, wide: bool, owner: bool) -> Iterator[Text]:
+    def _cells(self, item: Item, modes: list[str], width: int, *, owner: bool) -> Iterator[Text]:
+        wide = width >= WIDE
         verdict = VERDICTS[item["verdict"]]
         judged = Text(f"{verdict.symbol} {item['verdict']}", style=TONES[verdict.tone])
         estimate, ends = ratio((item["ratio"] or {}).get("estimate")), interval(item["ratio"])
         where = _places(places(item), wide=wide)
         if wide and owner:
             yield Text(shortened(findings.owner(item) or NONE, OWNER_WIDTH))
-        yield Text(shortened(where or NONE, PLACE_WIDTH))
+        if width >= NARROW:
+            yield Text(shortened(where or NONE, PLACE_WIDTH))
         for mode in modes:
             yield Text(size(mean(item, mode)))
         if wide:

@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from typer.testing import CliRunner
 from wiretally.cli import pipeline
 from wiretally.cli.main import app
@@ -25,3 +26,11 @@ def test_the_command_says_what_it_rests_on():
     table = CliRunner().invoke(app, ["where", "8.8.8.8"])
     assert table.exit_code == 0
     assert table.stderr.strip()
+
+
+@pytest.mark.parametrize("target", ["", "two words", "https://host.example/", "1.1.1.1:443", "a\x1b@host.example"])
+def test_what_is_neither_address_nor_name_is_usage(target):
+    shown = CliRunner().invoke(app, ["where", "1.1.1.1", target])
+    assert shown.exit_code == 2
+    assert "neither an address nor a host name" in shown.stderr
+    assert "\x1b" not in shown.stderr

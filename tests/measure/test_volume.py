@@ -59,3 +59,11 @@ def test_devices_by_address_and_by_mac_and_one_that_is_not_there():
     mixed = volume.assign(flows, exchanges, [*sessions, stranger[0]])
     assert mixed.unseen == ("10.9.9.9",)
     assert set(mixed.exchanges["device"]) == {PHONE}
+
+
+def test_the_timeline_is_in_one_order_also_where_a_name_has_two_owners():
+    flows, exchanges, sessions = browsing({"a.example": [900] * 4, "b.example": [900] * 4})
+    flows = flows.with_columns(name=pl.lit("a.example"), owner=pl.Series(["Two", "One"]))
+    there, back = (volume.timeline(volume.assign(flows, each, sessions), 1) for each in (exchanges, exchanges.reverse()))
+    assert there.equals(back)
+    assert there["owner"].to_list() == ["One", "Two"] * 4

@@ -16,9 +16,18 @@ def shown(result, width, **console) -> str:
         return page.getvalue()
 
 
-@pytest.mark.parametrize("width", [80, 100, 140, 200])
+@pytest.mark.parametrize("width", [40, 66, 76, 80, 100, 140, 200])
 def test_no_line_is_wider_than_the_terminal(result, width):
     assert max(cell_len(line) for line in shown(result, width).splitlines()) <= width
+
+
+@pytest.mark.parametrize("width", [40, 65, 66, 75, 76])
+def test_on_a_narrow_terminal_names_and_verdicts_stay(make, width):
+    page = shown(make("leaky"), width)
+    assert "sa.api" in page
+    assert any(f" {verdict}" in page for verdict in ("continues", "reduced", "stops", "inconclusive"))
+    assert ("/session" in page) == (width >= 66)
+    assert ("Place " in page) == (width >= 76)
 
 
 @pytest.mark.parametrize("width", [80, 140])

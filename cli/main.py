@@ -14,7 +14,7 @@ import typer
 
 from .. import __version__
 from ..core.errors import WiretallyError
-from . import bench, bundle, compare, data, export, live, probe, pseudonymise, read, session, verify, where
+from . import bench, bundle, compare, data, export, live, plan, probe, pseudonymise, read, session, verify, where
 
 WELCOME = """\
 wiretally measures what a phone's browser uploads, and to whom: in incognito mode and out of it.
@@ -46,6 +46,7 @@ app = typer.Typer(
 )  # fmt: skip
 app.command()(read.read)
 app.command()(compare.compare)
+app.command()(plan.plan)
 app.command()(where.where)
 app.command()(export.export)
 app.command()(live.live)

@@ -10,6 +10,7 @@ Rules: same input and seed give the same result. Everything that limits the resu
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,7 @@ TWO_ONE_SIDED = 0.10  # level of the interval whose inclusion is two one-sided t
 UNEVEN = 0.10  # sessions whose lengths vary more than this are compared per minute
 TIMELINE_BINS = 600
 BEACON_DRAWS = 999
+ORDERED = 12  # sessions from which an order without chance is told from a random one
 EVERYTHING = "total"
 PERIODS = ("session", "minute", "visit")
 
@@ -266,8 +268,15 @@ def _warnings(
     if not counts[options.idle]:
         told.append("no idle session: uploads that have nothing to do with browsing are not subtracted")
     order = [row["mode"] for row in rows if row["mode"] in (options.baseline, options.compared)]
-    if len(order) > 2 and order == sorted(order, reverse=order[0] > order[-1]):
+    changes = sum(one != other for one, other in pairwise(order))
+    if len(order) > 2 and changes == 1:
         told.append("all sessions of one mode came before those of the other: an effect of time cannot be told apart")
+    elif len(order) >= ORDERED and changes == len(order) - 1:
+        told.append("the two modes took turns without exception: unless chance drew that order, what comes back with every second session "
+                    "cannot be told apart; `wiretally plan` draws an order")  # fmt: skip
+    elif len(order) >= ORDERED and changes == 2:
+        told.append("the sessions of a mode came in one run: unless chance drew that order, an effect of time may be taken for one of the mode; "
+                    "`wiretally plan` draws an order")  # fmt: skip
     if capture is not None:
         lost = int(capture["dropped"].fill_null(0).sum())
         if lost:

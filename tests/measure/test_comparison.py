@@ -107,6 +107,20 @@ def test_one_mode_after_the_other_is_warned_of():
     assert any("no idle session" in line for line in warnings)
 
 
+@pytest.mark.parametrize(("order", "said"), [
+    ("nini" * 3, "took turns"),
+    ("nnniiiiiinnn", "came in one run"),
+    ("nini" * 2, None),  # so few that chance often has it
+    ("nininiinnini", None),
+])  # fmt: skip
+def test_orders_that_no_chance_drew_are_warned_of(order, said):
+    modes = [{"n": "normal", "i": "incognito"}[letter] for letter in order]
+    warnings = compare(*browsing({"a.example": [900 + n for n in range(len(modes))]}, modes=modes), options=QUICK)["basis"]["warnings"]
+    found = [line for line in warnings if "chance drew that order" in line]
+    assert len(found) == (said is not None)
+    assert all(said in line for line in found)
+
+
 def test_nothing_uploaded_at_all_is_absent():
     flows, exchanges, sessions = browsing({"a.example": STEADY})
     result = compare(flows, exchanges.with_columns(up_app_bytes=pl.lit(0, pl.UInt64)), sessions, options=QUICK)

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from . import options as cli
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
 Format = Literal["text", "jsonl", "csv", "parquet"]
+SOURCES = {"country": "country_source", "country_second": "second_source", "registered_country": "registered_source",
+           "shared": "shared_source", "asn": "network_source", "owner": "evidence"}  # fmt: skip
 NO_NAME = frozenset(" \t\r\n/:@")  # of a URL, a port, a mail address: what a host name never holds
 
 
 def where(
     targets: Annotated[list[str], typer.Argument(metavar="ADDRESS|NAME…", help="IP addresses and host names.")],
-    form: Annotated[Format, typer.Option("--format", help="text is a table, the others hold everything.")] = "text",
+    form: Annotated[Format, typer.Option("--format", help="text is a list for each, the others a table.")] = "text",
     output: cli.Output = "-",
     country_db: cli.CountryDb = None,
     asn_db: cli.AsnDb = None,
@@ -35,6 +40,7 @@ def where(
     from ..geo.catalogue import is_address
     from ..store.cells import escaped
     from ..store.files import open_sink
+    from ..store.output import Output
     from . import pipeline
 
     for target in targets:
@@ -45,8 +51,12 @@ def where(
         place=cli.coordinates(place) if place else None,
     )  # fmt: skip
     frame = pipeline.where(targets, rtt_ms=rtt, **settings)
-    with open_sink(frame.schema, form, output) as sink:
-        sink.write(frame)
+    if form == "text":
+        with Output(output) as page:
+            page.write("\n".join(_lists(frame.to_dicts())).encode())
+    else:
+        with open_sink(frame.schema, form, output) as sink:
+            sink.write(frame)
     if form == "text" and not quiet:
         attributor = pipeline.open_attributor(**settings)
         for database in attributor.databases:
@@ -54,3 +64,19 @@ def where(
             typer.echo(f"{escaped(str(database['name']))} of {database['build_date']}{credit}", err=True)
         for line in pipeline.told(attributor):
             typer.echo(f"wiretally: warning: {escaped(line)}", err=True)
+
+
+def _lists(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """What is known of each, a line each, with where it comes from: fits any terminal."""
+    from ..store.cells import escaped
+
+    for row in rows:
+        yield escaped(row["target"])
+        told = {name: value for name, value in row.items() if name != "target" and name not in SOURCES.values() and value is not None}
+        for name, value in told.items():
+            shown = ", ".join(value) if isinstance(value, list) else f"{value:g}" if isinstance(value, float) else str(value)
+            source = row.get(SOURCES.get(name, ""))
+            yield escaped(f"  {name.replace('_', ' '):<20}{shown}" + (f"  ({source})" if source else ""))
+        if not told:
+            yield "  nothing is known of it"
+        yield ""

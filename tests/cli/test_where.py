@@ -26,6 +26,10 @@ def test_the_command_says_what_it_rests_on():
     table = CliRunner().invoke(app, ["where", "8.8.8.8"])
     assert table.exit_code == 0
     assert table.stderr.strip()
+    lines = table.stdout.splitlines()
+    assert lines[0] == "8.8.8.8"
+    assert any(line.startswith("  country ") and "US  (DB-IP Country Lite of 20" in line for line in lines)
+    assert CliRunner().invoke(app, ["where", "10.0.0.1", "-q"]).stdout == "10.0.0.1\n  nothing is known of it\n"
 
 
 @pytest.mark.parametrize("target", ["", "two words", "https://host.example/", "1.1.1.1:443", "a\x1b@host.example"])

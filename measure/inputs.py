@@ -23,6 +23,8 @@ PLANNED = ("mode", "position", "dwell", "seed")  # what a plan of visits has bes
 TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d{1,9})\d*)?([Zz]|[+-]\d\d:\d\d)")
 NS_PER_S = 1_000_000_000
 MAX_BYTES = 64 << 20
+EARLIEST_YEAR, LATEST_YEAR = 1970, 2261  # what int64 nanoseconds can hold, and a capture has
+MOST_PAD = 1_000_000  # characters
 
 
 @dataclass(frozen=True)
@@ -94,8 +96,8 @@ def read_visits(path: str) -> list[Visit]:
     found = []
     for line, row in _rows(path, VISIT_COLUMNS, NEEDED_OF_VISITS):
         pad = row["pad"]
-        if pad and not (pad.isascii() and pad.isdigit()):
-            raise InputError(f"{path}:{line}: pad {pad!r} is no number of characters; write 0, 1, 2, … or leave it empty")
+        if pad and not (pad.isascii() and pad.isdigit() and len(pad) <= 9 and int(pad) <= MOST_PAD):
+            raise InputError(f"{path}:{line}: pad {pad[:20]!r} is no number of characters; write 0, 1, 2, … or leave it empty")
         found.append(Visit(_time(path, line, "time", row["time"]), row["session"], row["url"], int(pad) if pad else None))
     return sorted(found, key=lambda visit: visit.time)
 
@@ -138,10 +140,12 @@ def _time(path: str, line: int, name: str, text: str) -> int:
         raise InputError(f"{path}:{line}: {name} {text!r} is no time with a zone; write it as 2026-11-24T10:00:00+01:00")
     date, clock, fraction, zone = match.groups()
     try:
-        moment = datetime.fromisoformat(f"{date}T{clock}{'+00:00' if zone in 'Zz' else zone}")
-        seconds = int(moment.astimezone(UTC).timestamp())
+        moment = datetime.fromisoformat(f"{date}T{clock}{'+00:00' if zone in 'Zz' else zone}").astimezone(UTC)
     except (ValueError, OverflowError):
-        raise InputError(f"{path}:{line}: {name} {text!r} is no day or hour that exists; correct it") from None
+        moment = None
+    if moment is None or not EARLIEST_YEAR <= moment.year <= LATEST_YEAR:
+        raise InputError(f"{path}:{line}: {name} {text!r} is no day or hour that exists; correct it")
+    seconds = int(moment.timestamp())
     return seconds * NS_PER_S + int((fraction or "").ljust(9, "0"))
 
 

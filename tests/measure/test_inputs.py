@@ -35,6 +35,9 @@ def test_a_byte_order_mark_another_column_order_and_a_mac_are_fine(tmp_path):
     (HEAD.replace(",", ";"), "separate columns by commas"),
     (HEAD + "a,10.0.0.2,normal,2026-11-24T10:00:00,,\n", ":2: start .* no time with a zone"),
     (HEAD + "a,10.0.0.2,normal,2026-13-24T10:00:00Z,,\n", ":2: start .* no day or hour that exists"),
+    (HEAD + "a,10.0.0.2,normal,9999-12-31T10:00:00Z,,\n", ":2: start .* no day or hour that exists"),
+    (HEAD + "a,10.0.0.2,normal,2262-01-01T00:00:00Z,,\n", ":2: start .* no day or hour that exists"),
+    (HEAD + "a,10.0.0.2,normal,1969-12-31T23:59:59Z,,\n", ":2: start .* no day or hour that exists"),
     (HEAD + f"a,10.0.0.2,normal,{ELEVEN},{TEN},\n", ":2: .*ends before it starts"),
     (HEAD + f"a,10.0.0.2,normal,{TEN},{TEN},\n", ":2: .*ends before it starts"),
     (HEAD + f"a,,normal,{TEN},,\n", ":2: no device"),
@@ -70,3 +73,13 @@ def test_visits_come_in_order_with_their_pads(tmp_path):
     path.write_text(f"time,session,url,pad\n{TEN},a,https://a.example/,-1\n")
     with pytest.raises(InputError, match=":2: pad '-1' is no number"):
         inputs.read_visits(str(path))
+
+
+def test_the_last_moment_and_the_longest_pad_are_taken_and_one_more_is_not(tmp_path):
+    path = tmp_path / "visits.csv"
+    path.write_text(f"time,session,url,pad\n2261-12-31T23:59:59Z,a,http://x/,{inputs.MOST_PAD}\n")
+    assert inputs.read_visits(str(path))[0].time < 1 << 63
+    for pad in (str(inputs.MOST_PAD + 1), "9" * 5000):
+        path.write_text(f"time,session,url,pad\n2026-01-01T00:00:00Z,a,http://x/,{pad}\n")
+        with pytest.raises(InputError, match="no number of characters"):
+            inputs.read_visits(str(path))

@@ -129,10 +129,11 @@ def page(draws: int, seed: int) -> str:
     return "\n\n".join([
         "## Coupling", (f"{draws} experiments a row: sessions of {LENGTH} s with {PAGES} visits at irregular times, {TESTED} destinations that "
         f"upload in bursts; the first also uploads {TIMER} s after the stated share of visits. A false finding is an unrelated destination "
-        "called locked (q ≤ 0.05)."), "\n".join(rows),
+        "called locked (q ≤ 0.05)."), verdicts.precision(draws), "\n".join(rows),
         "## The length probe", (f"{draws} experiments a row: {PAGES} visits a session with 0 to 1000 added characters, {TESTED} destinations with "
         f"log-normal uploads (about 400 bytes, standard deviation of the logarithm 0.4), a timer of {TIMER} s that puts several visits into one "
-        "burst; the first grows with the URL. A false finding is an unrelated destination with q ≤ 0.05."), "\n".join(slopes),
+        "burst; the first grows with the URL. A false finding is an unrelated destination with q ≤ 0.05. Where one destination is rightly found, q ≤ 0.05 allows one "
+        "false among twenty findings, and so more experiments with one."), "\n".join(slopes),
     ]) + "\n"  # fmt: skip
 
 

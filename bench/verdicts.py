@@ -109,14 +109,22 @@ def tally(sessions: int, ratio: float, draws: int, seed: int) -> Tally:
     return found
 
 
+def precision(draws: int) -> str:
+    """How far a share of so many experiments can be believed."""
+    near, middle = (100 * np.sqrt(share * (1 - share) / draws) for share in (0.05, 0.5))
+    return (f"With {draws} experiments the standard error of a share near 5 % or 95 % is {near:.1f} percentage points, of one near half "
+            f"{middle:.1f}: a row that is off by less than two of these is not off. More `--draws` make it smaller.")  # fmt: skip
+
+
 def page(draws: int, seed: int) -> str:
     """The page of the reference, measured now."""
     parts = [
-        "# How often compare is wrong",
-        f"<!-- Made by `python -m wiretally.bench.verdicts --draws {draws} --seed {seed} --output docs/reference/statistics.md`. -->",
+        "# How often the verdicts are wrong",
+        f"<!-- Made by `python -m wiretally.bench.statistics --draws {draws} --seed {seed} --output docs/reference/statistics.md`. -->",
         (f"Simulated sessions, {draws} experiments for each row, seed {seed}: {DESTINATIONS} destinations with log-normal uploads "
         f"(standard deviation of the logarithm {NOISE}, and {MOOD} that a session's destinations share), modes in random order. "
         "The first destination uploads `ratio` times as much in incognito mode, the others do not change."),
+        precision(draws),
         "## Nothing changes",
         ("False findings: destinations with q ≤ 0.05, and experiments with at least one (that is what Benjamini and Hochberg hold "
         "at 5 % when nothing changes at all). Coverage: 95 % intervals that hold what is true."),

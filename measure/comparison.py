@@ -221,8 +221,10 @@ class _Board:
 
     def _facts(self, kind: str) -> dict[str, dict[str, Any]]:
         """Owner, category and countries of each value: the most common by upload, all countries."""
-        rows = self._all.exchanges.sort("up_app_bytes", descending=True, maintain_order=True)
-        table = rows.select(pl.col(kind).alias("item"), "owner", "category", "country").group_by("item").agg(
+        rows = self._all.exchanges
+        largest = rows.lazy().select("up_app_bytes", "owner", "category", "country", item=pl.col(kind)).group_by(
+            "item", "owner", "category", "country", maintain_order=True).agg(pl.col("up_app_bytes").max()).collect()  # fmt: skip
+        table = largest.sort("up_app_bytes", descending=True, maintain_order=True).group_by("item").agg(
             pl.col("owner").drop_nulls().unique(maintain_order=True), pl.col("category").drop_nulls().unique(
                 maintain_order=True), pl.col("country").drop_nulls().unique().sort(),
         )  # fmt: skip

@@ -275,7 +275,8 @@ def _shown(points: tuple[Flushes, Floats], modes: Sequence[str]) -> list[dict[st
 
 def _facts(exchanges: pl.DataFrame) -> dict[str, dict[str, Any]]:
     """Owner and category of each destination, by its largest upload."""
-    table = exchanges.sort("up_app_bytes", descending=True, maintain_order=True).group_by("key", maintain_order=True).agg(
+    largest = exchanges.lazy().group_by("key", "owner", "category", maintain_order=True).agg(pl.col("up_app_bytes").max()).collect()
+    table = largest.sort("up_app_bytes", descending=True, maintain_order=True).group_by("key", maintain_order=True).agg(
         pl.col("owner").drop_nulls().first(), pl.col("category").drop_nulls().first())  # fmt: skip
     return {key: {"owner": owner, "category": category} for key, owner, category in table.iter_rows()}
 

@@ -49,11 +49,12 @@ def assign(flows: pl.DataFrame, exchanges: pl.DataFrame, sessions: Sequence[Sess
         orient="row",
     )
     ends = with_evidence(flows).select("flow_id", "local_ip", "local_mac", "remote_ip", "owner", "category", "country",
-                                       "as_org", *EVIDENCE, "app_exact", flow_name="name")  # fmt: skip
-    rows = exchanges.join(ends, on="flow_id", how="left").with_columns(
+                                       "as_org", *EVIDENCE, "app_exact", flow_name="name",
+                                       local_network=pl.col("remote_ip").str.contains(INSIDE))  # fmt: skip
+    rows = exchanges.select("flow_id", "start", "end", "name", *SUMMED).join(ends, on="flow_id", how="left").with_columns(
         key=pl.coalesce("flow_name", "name", "remote_ip"),
         began=pl.col("start").dt.epoch("ns"), ended=pl.col("end").dt.epoch("ns"),
-        local_network=pl.col("remote_ip").str.contains(INSIDE).fill_null(value=False),
+        local_network=pl.col("local_network").fill_null(value=False),
     )  # fmt: skip
     rows = rows.with_columns(owner=pl.coalesce("owner", "as_org", "key"))
     rows = rows.with_columns(parent=pl.coalesce("parent", "owner"))

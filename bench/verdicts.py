@@ -113,7 +113,7 @@ def precision(draws: int) -> str:
     """How far a share of so many experiments can be believed."""
     near, middle = (100 * np.sqrt(share * (1 - share) / draws) for share in (0.05, 0.5))
     return (f"With {draws} experiments the standard error of a share near 5 % or 95 % is {near:.1f} percentage points, of one near half "
-            f"{middle:.1f}: a row that is off by less than two of these is not off. More `--draws` make it smaller.")  # fmt: skip
+            f"{middle:.1f}: a row that is off by less than two of these is not shown to be off. More `--draws` make it smaller.")  # fmt: skip
 
 
 def page(draws: int, seed: int) -> str:

@@ -138,14 +138,16 @@ class Dissector:
         """Takes every packet of the batch, in order."""
         if batch.packets.size == 0:
             return
-        self._know_interfaces(int(batch.packets["interface"].max()))
         at = 0
         while True:
             at, reason = packet_pass.run(self._states, batch.buffer, self._interfaces, batch.packets, at)
             self._open_initials(batch)
             if reason == packet_pass.ALL_TAKEN:
                 return
-            self._rows.take(self._state, self.options.tables)
+            if reason == packet_pass.NEW_INTERFACE:
+                self._know_interface(int(batch.packets["interface"][at]))
+            else:
+                self._rows.take(self._state, self.options.tables)
 
     def _open_initials(self, batch: PacketBatch) -> None:
         """QUIC Initials of the stretch just taken: their hellos become rows and names."""
@@ -271,12 +273,11 @@ class Dissector:
         seen = self._interfaces[self._interfaces[:, SEEN] > 0]
         return int(seen[:, LATEST].max()) if len(seen) else 0
 
-    def _know_interfaces(self, highest: int) -> None:
-        """Counters for every interface that packets name."""
+    def _know_interface(self, number: int) -> None:
+        """Counters for this interface and those before it, and as many again."""
         have = self._interfaces
-        if highest >= len(have):
-            self._interfaces = np.zeros((highest + 1 + len(have), INTERFACE_COUNTERS), np.int64)
-            self._interfaces[: len(have)] = have
+        self._interfaces = np.zeros((number + 1 + len(have), INTERFACE_COUNTERS), np.int64)
+        self._interfaces[: len(have)] = have
 
 
 def _networks(local: tuple[str, ...]) -> Array:

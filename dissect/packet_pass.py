@@ -98,6 +98,7 @@ from .udp import service_of, udp_datagram
 
 ROOM = 1
 ALL_TAKEN = 0
+NEW_INTERFACE = 2  # the next packet's interface has no counters yet
 FIRSTS_OF_A_PACKET = FRAGMENTS * MAX_WAITING_FRAGMENTS + 1  # all pieces that wait for others come at the end at once
 ROWS_OF_A_PACKET = 64  # exchanges, hellos: more than a packet and a sweep can yield
 MESSAGES_OF_A_PACKET = 1024  # DNS messages or request heads in one super-packet
@@ -123,7 +124,7 @@ def has_all_room(state: State) -> bool:
 
 @kernel
 def run(states: Array, b: Bytes, interfaces: Array, packets: Array, first: int) -> tuple[int, int]:
-    """Takes packets from `first` on; returns how far it came and ALL_TAKEN or ROOM.
+    """Takes packets from `first` on; returns how far it came and ALL_TAKEN, ROOM or NEW_INTERFACE.
 
     states: STATE[1]; interfaces: int64[m, INTERFACE_COUNTERS]; packets: PACKET[n], every frame inside `b`.
     """
@@ -133,6 +134,8 @@ def run(states: Array, b: Bytes, interfaces: Array, packets: Array, first: int) 
         if not has_all_room(state):
             return n, ROOM
         p = packets[n]
+        if p["interface"] >= interfaces.shape[0]:
+            return n, NEW_INTERFACE
         counters = interfaces[p["interface"]]
         wire = p["wire"]
         status = packet(state, b, p["at"], p["captured"], wire, p["ts_ns"], p["linktype"], h)

@@ -14,6 +14,8 @@ import numpy.typing as npt
 
 from ..core.jit import inline
 from ..core.packets import (
+    LINKTYPE_ARCNET_BSD,
+    LINKTYPE_ARCNET_LINUX,
     LINKTYPE_C_HDLC,
     LINKTYPE_ETHERNET,
     LINKTYPE_IEEE802_11,
@@ -45,6 +47,7 @@ READS = (
      "data frames in clear: addresses, the first frame of an aggregate"),
     ("Linux cooked, BSD loopback, raw IP, NFLOG, PKTAP, Cisco HDLC", "RFC 1547 §4.3.1",
      "protocol, the sender's address where there is one"),
+    ("ARCnet", "RFC 1201 §2, RFC 1051 §3", "protocol; whole packets and the first piece of one"),
     ("PPP, PPPoE", "RFC 1661 §2, RFC 1662 §3.1, RFC 2516 §4", "session packets that carry IP or MPLS"),
     ("MPLS", "RFC 3032 §2.1, RFC 4385 §3", "the label stack, then IP or an Ethernet pseudowire"),
 )  # fmt: skip
@@ -89,6 +92,8 @@ I_TAG_BYTES = 4  # IEEE 802.1Q-2022 §9.7: service identifier, then the customer
 FABRICPATH_BYTES = 2  # forwarding tag and hop count, then the customer's frame
 MPLS_BYTES = 4  # RFC 3032 §2.1
 PPPOE_BYTES = 6  # RFC 2516 §4
+ARCNET_ADDRESSES, ARCNET_OLD, ARCNET_NEW = 2, 1, 4  # bytes: two addresses; protocol; protocol, split flag, number
+ARCNET_IP_OLD, ARCNET_IP, ARCNET_IPV6, ARCNET_EXCEPTION = 240, 212, 196, 0xFF  # RFC 1051 §3, RFC 1201 §2, RFC 2497 §2
 PPI_BYTES = 8  # LINKTYPE_PPI: version, flags, length, link type
 PKTAP_BYTES, PKTAP_LINKTYPE = 12, 8  # LINKTYPE_PKTAP: length, record type, link type, and more
 NFLOG_BYTES, NFLOG_ATTRIBUTE, NFLOG_PAYLOAD, MAX_NFLOG_ATTRIBUTES = 4, 4, 9, 32  # LINKTYPE_NFLOG: family, TLVs
@@ -135,6 +140,8 @@ def first_layer(b: Bytes, at: int, present: int, linktype: int, h: Record) -> tu
         return OK, ETHERTYPE_PPPOE, at
     if linktype == LINKTYPE_C_HDLC and present - at >= 4:  # RFC 1547 §4.3.1: address, control, protocol
         return OK, be16(b, at + 2), at + 4
+    if linktype in (LINKTYPE_ARCNET_BSD, LINKTYPE_ARCNET_LINUX):
+        return _arcnet(b, at, present, linktype)
     if linktype == LINKTYPE_NFLOG:
         return _nflog(b, at, present)
     if linktype == LINKTYPE_PKTAP and present - at >= PKTAP_BYTES:
@@ -146,6 +153,32 @@ def first_layer(b: Bytes, at: int, present: int, linktype: int, h: Record) -> tu
         if inside == LINKTYPE_NULL:
             return _loopback(b, behind, present, LINKTYPE_NULL)
     return UNSUPPORTED, LAYER_NONE, at
+
+
+@inline
+def _arcnet(b: Bytes, at: int, present: int, linktype: int) -> tuple[int, int, int]:
+    """ARCnet (RFC 1201, RFC 1051): addresses of a byte each, in Linux's form an offset, then the protocol.
+
+    RFC 1201 adds a split flag, 0 for a whole packet, and a sequence number; a fragment that is not the first carries no IP
+    header. An exception frame (RFC 1201 §2.2) repeats protocol, flag and number behind a flag of 0xFF.
+    """
+    at += ARCNET_ADDRESSES + (2 if linktype == LINKTYPE_ARCNET_LINUX else 0)
+    if present - at < ARCNET_OLD:
+        return TRUNCATED, LAYER_NONE, at
+    protocol = u8(b, at)
+    if protocol == ARCNET_IP_OLD:
+        return OK, ETHERTYPE_IPV4, at + ARCNET_OLD
+    if protocol not in (ARCNET_IP, ARCNET_IPV6):
+        return UNSUPPORTED, LAYER_NONE, at
+    if present - at < ARCNET_NEW:
+        return TRUNCATED, LAYER_NONE, at
+    if u8(b, at + 1) == ARCNET_EXCEPTION:
+        at += ARCNET_NEW
+        if present - at < ARCNET_NEW:
+            return TRUNCATED, LAYER_NONE, at
+    if u8(b, at + 1) != 0 and u8(b, at + 1) & 1 == 0:
+        return UNSUPPORTED, LAYER_NONE, at
+    return OK, ETHERTYPE_IPV4 if protocol == ARCNET_IP else ETHERTYPE_IPV6, at + ARCNET_NEW
 
 
 @inline

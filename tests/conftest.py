@@ -5,6 +5,6 @@ The passes that run the same tests again, uncompiled or under another Python, ta
 
 from hypothesis import settings
 
-settings.register_profile("house", deadline=None, derandomize=True, print_blob=True)
-settings.register_profile("again", settings.get_profile("house"), max_examples=20)
+settings.register_profile("house", max_examples=60, deadline=None, derandomize=True, print_blob=True)
+settings.register_profile("again", settings.get_profile("house"), max_examples=15)
 settings.load_profile("house")

@@ -26,6 +26,7 @@ def folder(tmp_path):
     return tmp_path, len(items)
 
 
+@pytest.mark.slow
 def test_all_three_say_the_same(folder, capsys):
     place, count = folder
     assert agree.main([str(place), "--packets", "9"]) == 0

@@ -10,6 +10,7 @@ import pytest
 from wiretally.bench.live import Run, show
 
 
+@pytest.mark.slow
 def test_both_readers_get_every_packet(tmp_path):
     if os.geteuid() or which("tcpreplay") is None:
         pytest.skip("needs root and tcpreplay")
@@ -30,6 +31,7 @@ def test_both_readers_get_every_packet(tmp_path):
     assert "no loss up to" in run.stdout
 
 
+@pytest.mark.slow
 def test_the_whole_service_and_a_peer_get_every_packet(tmp_path):
     if os.geteuid() or which("tcpreplay") is None or which("dumpcap") is None:
         pytest.skip("needs root, tcpreplay and dumpcap")

@@ -39,5 +39,5 @@ def test_a_comparison_that_sees_effects_everywhere_is_told(monkeypatch):
 
 @pytest.mark.slow
 def test_false_findings_stay_near_five_percent():
-    found = verdicts.tally(10, 1.0, 60, seed=3)
+    found = verdicts.tally(10, 1.0, 40, seed=3)
     assert found.any_false / found.draws <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / found.draws)

@@ -75,6 +75,7 @@ def test_the_plain_reader_agrees_with_the_compiled_one():
                 assert fast.get(address) == plain.get(address)
 
 
+@pytest.mark.slow
 def test_every_country_is_a_code_that_has_an_outline():
     with maxminddb.open_database(BUNDLED / "country.mmdb") as reader:
         codes = {record["country"]["iso_code"] for _, record in reader}

@@ -9,7 +9,7 @@ SHELL := /bin/bash
 
 PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3; do $$name -c '' 2>/dev/null && command -v $$name && break; done)
 NEWER ?= $(shell for name in python3.13 $(HOME)/.pyenv/versions/3.13*/bin/python3.13; do $$name -c '' 2>/dev/null && command -v $$name && break; done)
-JOBS ?= 2
+JOBS ?= 3
 CORPUS ?= ../shared
 OUT ?= out
 VENV := .venv

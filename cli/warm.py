@@ -8,7 +8,7 @@ import numpy as np
 
 from ..core.packets import LINKTYPE_ETHERNET, PACKET, PacketBatch
 from ..dissect.dissector import Dissector
-from ..dissect.messages import quic_hello
+from ..dissect.messages import quic_messages
 from ..dissect.state import DATAGRAM, new_state
 
 if TYPE_CHECKING:
@@ -31,4 +31,4 @@ def warm(attributor: Attributor) -> None:
     attributor.join(trial.tick(end=True)["flows"])
     nobodys = np.zeros(1, DATAGRAM)
     nobodys["flow_id"] = 1
-    quic_hello(new_state(1, np.zeros((0, 4), np.uint64), 1), nobodys, 0, np.zeros(4, np.uint8), 0, 0)
+    quic_messages(new_state(1, np.zeros((0, 4), np.uint64), 1), nobodys, np.zeros((0, 5), np.int64), np.zeros(4, np.uint8))

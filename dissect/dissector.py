@@ -20,7 +20,7 @@ from ..core.errors import InputError
 from . import intern, packet_pass
 from .announcements import FORMS, Announcements
 from .frames import Frames
-from .messages import google_name, quic_hello
+from .messages import quic_messages
 from .quic.google import server_name
 from .quic.hellos import HelloFromInitials
 from .rows import Rows, Taken, running
@@ -162,6 +162,8 @@ class Dissector:
             self._state["counters"][PARSES_SKIPPED] += count
             return
         columns = (datagrams[name].tolist() for name in ("flow_id", "at", "end", "way", "borrowed", "service"))
+        read: list[tuple[int, ...]] = []  # as `quic_messages` takes it
+        texts = bytearray()
         for number, (flow, at, end, way, borrowed, service) in enumerate(zip(*columns, strict=True)):
             source = self._state["fragment_bytes"][borrowed - 1] if borrowed else batch.buffer
             if service in FORMS:
@@ -171,12 +173,16 @@ class Dissector:
             if not self._initials.wants(flow, way):
                 continue
             datagram = source[at:end].tobytes()
+            begin = len(texts)
             hello = self._initials.take(flow, datagram, way)
             if hello is not None:
-                octets = np.frombuffer(hello.message, np.uint8).copy()
-                quic_hello(self._states, datagrams, number, octets, hello.packets, hello.version)
+                texts += hello.message
+                read.append((number, begin, len(texts), hello.packets, hello.version))
             elif (name := server_name(datagram)) is not None:
-                google_name(self._states, datagrams, number, np.frombuffer(name, np.uint8).copy())
+                texts += name
+                read.append((number, begin, len(texts), 1, 0))
+        if read:
+            quic_messages(self._states, datagrams, np.array(read, np.int64), np.frombuffer(texts, np.uint8))
         self._state["counters"][QUIC_SKIPPED] = self._initials.given_up
 
     def _announced(self, datagram: Any, data: bytes) -> None:  # noqa: ANN401  (a DATAGRAM)

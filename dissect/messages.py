@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..core.jit import brief_kernel, inline
+from ..core.jit import inline, kernel
 from ..core.status import OK
 from ..core.wire import Bytes, be24, u8
 from .dns.message import MAX_ANSWERS, parse_dns
@@ -181,18 +181,31 @@ def client_hello(state: State, b: Bytes, place: int, way: int, at: int, end: int
         c["hello_ns"] = now
 
 
-@brief_kernel
-def quic_hello(states: Array, datagrams: Array, number: int, b: Bytes, packets: int, version: int) -> None:
-    """A ClientHello that Python took out of Initials; datagrams[number] is where it became whole.
+@kernel
+def quic_messages(states: Array, datagrams: Array, read: Array, b: Bytes) -> None:
+    """What Python read in QUIC datagrams, in their order: ClientHellos out of Initials, server names of Google QUIC.
+
+    read: int64[n, 5]: which of `datagrams`; where it begins and ends in `b`; in how many datagrams it came; the QUIC
+    version, 0 for a name of Google QUIC.
+    """
+    state = states[0]
+    for n in range(read.shape[0]):
+        d = datagrams[read[n, 0]]
+        if state["cold"][d["slot"]]["flow_id"] == d["flow_id"]:
+            if read[n, 4] == 0:
+                google_name(state, d, b, read[n, 1], read[n, 2])
+            else:
+                quic_hello(state, d, b, read[n, 1], read[n, 2], read[n, 3], read[n, 4])
+
+
+@inline
+def quic_hello(state: State, d: Record, b: Bytes, at: int, end: int, packets: int, version: int) -> None:
+    """A ClientHello, and the datagram with which it became whole.
 
     So that way is the client's; if the flow's clock was started by the other, it says nothing.
     """
-    state = states[0]
-    d = datagrams[number]
     place, way = d["slot"], d["way"]
     c = state["cold"][place]
-    if c["flow_id"] != d["flow_id"]:
-        return
     if c["syn_way"] != way or c["syn"][way] == 0:
         c["syn_way"], c["syn"][0], c["syn"][1] = way, 0, 0
         c["rtt_remote_ns"], c["setup_ns"], c["setup_done"] = 0, 0, 0
@@ -200,22 +213,20 @@ def quic_hello(states: Array, datagrams: Array, number: int, b: Bytes, packets: 
     c["opened"] = way + 1
     c["pieces"][way] = packets
     rows = state["cursor"][TLS_ROWS]
-    client_hello(state, b, place, way, 0, b.size, d["time"], LETTER_QUIC)
+    client_hello(state, b, place, way, at, end, d["time"], LETTER_QUIC)
     if state["cursor"][TLS_ROWS] > rows:
         state["tls"][rows]["quic_version"] = version
     c["hello_ns"] = began
     name_since(state, place, d["exchanges"])
 
 
-@brief_kernel
-def google_name(states: Array, datagrams: Array, number: int, b: Bytes) -> None:
+@inline
+def google_name(state: State, d: Record, b: Bytes, at: int, end: int) -> None:
     """The server name of a Google QUIC client; it is no TLS ClientHello, so there is no row."""
-    state = states[0]
-    d = datagrams[number]
     c = state["cold"][d["slot"]]
-    if c["flow_id"] == d["flow_id"] and c["sni"] == 0:
+    if c["sni"] == 0:
         c["opened"] = d["way"] + 1
-        c["sni"] = intern(state["names"], b, 0, b.size)
+        c["sni"] = intern(state["names"], b, at, end)
         name_since(state, d["slot"], d["exchanges"])
 
 

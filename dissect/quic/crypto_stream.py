@@ -19,6 +19,8 @@ HANDSHAKE_HEADER = 4  # RFC 8446 §4
 class CryptoStream:
     """What has come of one stream, and how far its messages have been given out."""
 
+    __slots__ = ("_given", "_held", "_pieces", "refused")
+
     def __init__(self) -> None:
         """Nothing yet."""
         self.refused = 0

@@ -34,6 +34,8 @@ class Hello(NamedTuple):
 class _Attempt:
     """Keys, and what they have opened."""
 
+    __slots__ = ("datagrams", "keys", "largest", "stream")
+
     def __init__(self, keys: Keys, largest: int) -> None:
         self.keys = keys
         self.largest = largest  # packet number so far
@@ -43,6 +45,8 @@ class _Attempt:
 
 class _Connection:
     """One flow: the client's way, its attempts, its last hello."""
+
+    __slots__ = ("attempts", "last", "way")
 
     def __init__(self, way: int) -> None:
         self.way = way

@@ -1,11 +1,13 @@
 """Opening Initials: the RFCs' own packets, every version, numbers and frames."""
 
+import hmac
+
 import pytest
 from crafting import quic
 from crafting.quic_vectors import CLIENT_FRAMES, CLIENT_INITIAL, DCID, RETRY, SERVER_INITIAL
 from hypothesis import given
 from hypothesis import strategies as st
-from wiretally.dissect.quic import datagram
+from wiretally.dissect.quic import datagram, initial
 from wiretally.dissect.quic.hellos import HelloFromInitials
 from wiretally.dissect.quic.initial import (
     client_keys,
@@ -61,6 +63,11 @@ def test_every_version_gives_its_hello(version):
 def test_versions_without_a_salt():
     assert [salts_of(version) for version in (0, 2, 0xFF000015, 0xFF000023, 0x51303433)] == [()] * 5
     assert len(salts_of(0x0A1A2A3A)) == len(salts_of(0xFACEB00E)) == 3
+
+
+@given(st.binary(max_size=initial.BLOCK), st.binary(max_size=200))
+def test_hmac_is_that_of_the_standard_library(key, message):
+    assert initial._mac(initial._mac_key(key), message) == hmac.digest(key, message, "sha256")
 
 
 @pytest.mark.parametrize(("text", "value"), VARINTS)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections import defaultdict
 from pathlib import Path
 from random import Random
 
 import polars as pl
 import pytest
-from fuzz import containers, mutate, seeds, target
+from fuzz import containers, entries, mutate, seeds, target
 from wiretally.cli import pipeline
 from wiretally.core.errors import CaptureError
 
@@ -16,6 +18,7 @@ REGRESSIONS = defaultdict(list)
 for saved in sorted((Path(__file__).parent / "regressions").glob("case-*")):
     REGRESSIONS[saved.name.split("-")[1]].append(saved)
 CASES, PER_TEST = 320, 40
+INPUTS = 24  # of each entry
 
 
 @pytest.mark.parametrize("first", range(0, CASES, PER_TEST))
@@ -32,6 +35,30 @@ def test_any_file_gives_counters_or_one_line(first: int, tmp_path: Path) -> None
 @pytest.mark.parametrize("number", REGRESSIONS)
 def test_finds_stay_fixed(number: str) -> None:
     assert target.find(REGRESSIONS[number]) is None
+
+
+@pytest.mark.parametrize("name", entries.ENTRIES)
+def test_every_entry_takes_any_bytes(name: str) -> None:
+    begin, rng = entries.ENTRIES[name].begin(), Random(name)
+    assert begin
+    for data in rng.sample(begin, min(len(begin), INPUTS // 2)):
+        entries.check(name, data)
+    for _ in range(INPUTS // 2):
+        entries.check(name, mutate.damage(rng.choice(begin), rng, rng.choice((1, 2, 4))))
+
+
+def test_guided_finds_stay_fixed() -> None:
+    for name in entries.ENTRIES:
+        for saved in (Path(__file__).parent / "regressions").glob(f"{name}-*-*"):
+            entries.check(name, saved.read_bytes())
+
+
+def test_the_guided_fuzzer_runs(tmp_path: Path) -> None:
+    pytest.importorskip("atheris", reason="coverage-guided fuzzing needs atheris, which has wheels for x86-64 only")
+    command = [sys.executable, Path(__file__).with_name("guided.py"), "rdata", "--seconds", "1", "--corpus", tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert len(list(tmp_path.rglob("*"))) > len(entries.ENTRIES["rdata"].begin())
 
 
 @pytest.mark.parametrize(

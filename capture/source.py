@@ -14,6 +14,8 @@ import bz2
 import gzip
 import io
 import lzma
+import select
+import stat
 import sys
 import zlib
 from pathlib import Path
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 MAX_WRAPPINGS = 3  # a compressed file inside a compressed file inside a compressed file
 LOOK = 8
+PATIENCE_MS = 500
 STANDARD_INPUT = "-"
 DAMAGE = (EOFError, OSError, zlib.error, lzma.LZMAError, ValueError, RuntimeError)
 
@@ -80,6 +83,30 @@ class Counted(io.RawIOBase):
         if not self.closed:
             self._raw.close()
         super().close()
+
+
+class _Pipe(io.FileIO):
+    """A pipe, whose reads an interrupt ends.
+
+    A library's signal handler may have the kernel go on with a read that a signal broke; it never does so with a poll
+    (signal(7)). Now and then the poll ends by itself, since a signal may come just before it.
+    """
+
+    def readinto(self, into: Any) -> int:  # noqa: ANN401  (any writable buffer)
+        """As `io.RawIOBase.readinto`."""
+        self._wait()
+        return super().readinto(into) or 0
+
+    def read(self, size: int = -1) -> bytes:
+        """As `io.RawIOBase.read`."""
+        self._wait()
+        return super().read(size) or b""
+
+    def _wait(self) -> None:
+        waiting = select.poll()
+        waiting.register(self.fileno(), select.POLLIN)
+        while not waiting.poll(PATIENCE_MS):
+            pass
 
 
 class Source:
@@ -166,14 +193,16 @@ WRAPPINGS: tuple[tuple[bytes, Callable[[IO[bytes]], IO[bytes]]], ...] = (
 def _open(path: str) -> tuple[int | None, IO[bytes]]:
     """(size as stored if it is known, the raw stream)."""
     if path == STANDARD_INPUT:
-        return None, cast("IO[bytes]", open(sys.stdin.fileno(), "rb", buffering=0, closefd=False))
+        return None, cast("IO[bytes]", _Pipe(sys.stdin.fileno(), "rb", closefd=False))
     if "://" in path:
         return _open_address(path)
     file = Path(path)
     try:
         if file.is_dir():
             raise CaptureError(f"{shown(path)}: is a directory; name the capture files in it")
-        return file.stat().st_size, cast("IO[bytes]", file.open("rb", buffering=0))
+        status = file.stat()
+        opened = io.FileIO(path, "rb") if stat.S_ISREG(status.st_mode) else _Pipe(path, "rb")
+        return status.st_size, cast("IO[bytes]", opened)
     except FileNotFoundError:
         raise CaptureError(f"{shown(path)}: no such file; check the path") from None
     except PermissionError:

@@ -4,7 +4,13 @@ import bz2
 import gzip
 import io
 import lzma
+import os
+import signal
 import struct
+import subprocess
+import sys
+import threading
+import time
 
 import lz4.frame
 import pytest
@@ -131,3 +137,24 @@ def test_looking_takes_nothing(content, reads, at_once):
             assert got or at == len(content)
             at += len(got)
         assert counted.count == at
+
+
+def test_a_named_pipe_is_read(tmp_path):
+    pipe = tmp_path / "capture"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_bytes, args=(CONTENT,))
+    writer.start()
+    assert read_all(Source(str(pipe))) == CONTENT
+    writer.join()
+
+
+def test_an_interrupt_ends_a_read_that_the_kernel_would_go_on_with():
+    code = (
+        "import os, signal, sys\nfrom wiretally.capture.source import Source\nsignal.signal(signal.SIGINT, lambda *_: sys.exit(130))\n"
+        "signal.siginterrupt(signal.SIGINT, False)\nprint('waits', flush=True)\nSource('-')"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout.readline() == b"waits\n"
+        time.sleep(0.1)  # so that it most often is in the read
+        child.send_signal(signal.SIGINT)
+        assert child.wait(60) == 130

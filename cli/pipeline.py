@@ -96,7 +96,7 @@ def frames(
         yield from _stored(listed, tables, attributor)
         return
     devices = Devices() if "devices" in tables else None
-    asked = DISSECTED.intersection(tables) | (OF_DEVICES if devices else set()) | ({"dns"} if attributor else set())
+    asked = DISSECTED.intersection(tables) | (OF_DEVICES if devices else set()) | ({"aliases"} if attributor else set())
     dissector = Dissector(dissect_options(asked, options))
     progress = options.get("progress")
     hidden = Hidden()
@@ -104,8 +104,8 @@ def frames(
     def made(taken: Taken) -> list[tuple[str, pl.DataFrame]]:
         found = []
         told = dissector.tables(taken)
-        if attributor and "dns" in told:
-            attributor.learn(told["dns"])  # before the flows: an alias is told before it is used
+        if attributor:
+            attributor.learn(told.pop("aliases"))  # before the flows: an alias is told before it is used
         for name, frame in told.items():
             if not frame.height:
                 continue

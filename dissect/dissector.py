@@ -77,7 +77,8 @@ class DissectOptions:
     asks once or twice; RFC 4787 §4.3 lets well-known ports have shorter times). linger: how long after
     its end a flow still takes stragglers. max_flows: flows in the table at one time; beyond it the longest silent ones
     of a sample are given up, counted. first_packets: how many of each flow are told one by one; 0 costs nothing.
-    resolvers: names of resolvers over HTTPS; flows to them are `doh`.
+    resolvers: names of resolvers over HTTPS; flows to them are `doh`. tables: those of the schema, and `aliases`, the
+    CNAME records of `dns` for those who want no more of it.
     """
 
     local: tuple[str, ...] = ()

@@ -18,6 +18,7 @@ from ..core.schema import ATTRIBUTION, EXCHANGES, FLOWS, HTTP, TLS
 from . import columns
 from .announcements import Heard
 from .community import community_ids
+from .dns.rdata import aliases
 from .dns_rows import DnsRows
 from .intern import Names as InternedNames
 from .intern import raw, texts
@@ -85,6 +86,8 @@ class Frames:
             made["tls"] = self._tls(interned, rows.joined("tls"), rows.joined("hellos"), names)
         if "dns" in self._tables:
             made["dns"] = self._dns.make(rows, self._texts, names, interned, now, end=end)
+        if "aliases" in self._tables:
+            made["aliases"] = _aliases(rows.joined("answers"), names)
         if "announced" in self._tables:
             made["announced"] = self._heard.frame(list(claims), made["dns"])
         if "http" in self._tables:
@@ -263,6 +266,12 @@ def _exchanges(rows: Array, names: pl.Series) -> pl.DataFrame:
         **columns.counters(rows["counts"]),
     }
     return columns.framed(EXCHANGES, out)
+
+
+def _aliases(records: Array, names: pl.Series) -> pl.DataFrame:
+    """name, target: what CNAME records say, for those who need nothing else of DNS (RFC 1035 §3.3.1)."""
+    records = records[aliases(records)]
+    return pl.DataFrame({"name": columns.chosen(names, records["name"]), "target": columns.chosen(names, records["data"])})
 
 
 def _http(rows: Array, requests: Array, names: pl.Series) -> pl.DataFrame:

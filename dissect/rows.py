@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from .announcements import Claim
 from .dns.message import MESSAGE
-from .dns.rdata import ANSWER
+from .dns.rdata import ANSWER, aliases
 from .http import REQUEST
 from .messages import ECH_OUTER
 from .state import (
@@ -136,6 +136,8 @@ class Rows:
     def take(self, state: State, tables: frozenset[str]) -> None:
         """Empties the sheets and the stack of ended flows; records of tables that nobody wants are let go."""
         self._keep_firsts(state)
+        if "dns" not in tables and "aliases" in tables:
+            self._take_aliases(state)
         self._take_dns(state, wanted="dns" in tables)
         for table, sheets, used in SHEETS:
             count = state["cursor"][used]
@@ -159,6 +161,13 @@ class Rows:
             self._chunks["dns"].append(meta)
             self._chunks["messages"].append(state["messages"][:count].copy())
         state["cursor"][DNS_ROWS] = 0
+
+    def _take_aliases(self, state: State) -> None:
+        """Answers that say what a name is an alias of."""
+        records = state["answers"][: state["cursor"][ANSWERS]]
+        told = records[aliases(records)]
+        if told.size:
+            self._chunks["answers"].append(told)
 
     def _keep_firsts(self, state: State) -> None:
         """Puts packets into the pool, at their flow's place and number; before ended flows give their places back."""

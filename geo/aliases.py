@@ -30,13 +30,12 @@ class Aliases:
         self._target: dict[str, str] = {}
         self.forgotten = 0
 
-    def learn(self, dns: pl.DataFrame) -> None:
-        """Takes in the CNAME records of a dns table (`answers`: list of name, type, data, ttl)."""
-        if dns.is_empty() or "answers" not in dns.columns:
-            return
-        records = dns.select(pl.col("answers").explode()).drop_nulls().unnest("answers")
-        told = records.filter(pl.col("type") == "CNAME").select("name", "data").drop_nulls()
-        for name, target in told.unique(keep="last", maintain_order=True).iter_rows():
+    def learn(self, told: pl.DataFrame) -> None:
+        """Takes in the CNAME records of a dns table (`answers`: list of name, type, data, ttl), or `name` and `target`."""
+        if "answers" in told.columns:
+            records = told.select(pl.col("answers").explode()).drop_nulls().unnest("answers")
+            told = records.filter(pl.col("type") == "CNAME").select("name", target="data")
+        for name, target in told.drop_nulls().unique(keep="last", maintain_order=True).iter_rows():
             self._target.pop(name, None)  # the newest goes to the end
             self._target[name] = target.rstrip(".").lower()
         surplus = len(self._target) - MOST_ALIASES

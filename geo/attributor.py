@@ -85,9 +85,9 @@ class Attributor:
         mmdb = [each.info for each in (self.country, self.asn, self.second)]
         return [*mmdb, *self.shared.info(), *self.catalogue.info()]
 
-    def learn(self, dns: pl.DataFrame) -> None:
-        """Takes in the aliases that answers of a dns table tell."""
-        self._aliases.learn(dns)
+    def learn(self, told: pl.DataFrame) -> None:
+        """Takes in the aliases that a dns table tells, or the dissector's `aliases`."""
+        self._aliases.learn(told)
 
     def join(self, flows: pl.DataFrame) -> pl.DataFrame:
         """`flows` (with remote_ip, name, rtt_remote_ms) with the ATTRIBUTION columns after its own, rows in order."""

@@ -24,7 +24,7 @@ ANSWER = np.dtype(
     align=True,
 )  # fmt: skip
 KIND_RAW, KIND_ADDRESS, KIND_NAME = 0, 1, 2
-TYPE_A, TYPE_AAAA, TYPE_SVCB = 1, 28, 64
+TYPE_A, TYPE_CNAME, TYPE_AAAA, TYPE_SVCB = 1, 5, 28, 64
 TARGET, PARAMETER_HEADER = 2, 4  # behind the priority; key, length: RFC 9460 §2.2
 KEY_DOHPATH = 7  # RFC 9461 §5
 V4_MAPPED = np.uint64(0xFFFF << 32)
@@ -117,3 +117,8 @@ def uncompressed(b: Bytes, at: int, stop: int, start: int, end: int, work: Bytes
         work[size] = b[n]
         size += 1
     return size
+
+
+def aliases(answers: Any) -> Any:  # noqa: ANN401  (ANSWER[n] in, bool[n] out)
+    """Which records say what a name is an alias of (RFC 1035 §3.3.1)."""
+    return (answers["type"] == TYPE_CNAME) & (answers["kind"] == KIND_NAME)

@@ -97,7 +97,7 @@ class _Pipe(io.FileIO):
         self._wait()
         return super().readinto(into) or 0
 
-    def read(self, size: int = -1) -> bytes:
+    def read(self, size: int | None = -1) -> bytes:
         """As `io.RawIOBase.read`."""
         self._wait()
         return super().read(size) or b""

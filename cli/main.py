@@ -1,20 +1,27 @@
 """The program: its commands, and what becomes of errors.
 
-Rules: exit 0 is done, 1 is a fault of the input or the surroundings (one line on standard error), 2 is usage. Modules
-of commands import nothing heavy until they run, so that `--help` is quick.
+Rules: exit 0 is done, 1 is a fault of the input or the surroundings (one line on standard error), 2 is usage. A command is
+imported, and its options made ready, when somebody asks for it; its module imports nothing heavy until it runs. So a
+command costs nothing but itself, and `--help` is quick.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
+from typer.main import get_group
 
 from .. import __version__
 from ..core.errors import WiretallyError
-from . import bench, bundle, compare, data, export, live, plan, probe, pseudonymise, read, session, verify, where
+
+COMMANDS = ("read", "compare", "plan", "where", "export", "live", "pseudonymise", "bundle", "verify", "probe", "session", "data",
+            "bench")  # fmt: skip
+SETTINGS: dict[str, Any] = {"add_completion": False, "rich_markup_mode": None, "pretty_exceptions_enable": False}
 
 WELCOME = """\
 wiretally measures what a phone's browser uploads, and to whom: in incognito mode and out of it.
@@ -40,23 +47,34 @@ Who is behind an address?      wiretally where 203.0.113.7 telemetry.example.com
 All commands and options:      wiretally --help
 """
 
-app = typer.Typer(
-    name="wiretally", add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)  # fmt: skip
-app.command()(read.read)
-app.command()(compare.compare)
-app.command()(plan.plan)
-app.command()(where.where)
-app.command()(export.export)
-app.command()(live.live)
-app.command()(pseudonymise.pseudonymise)
-app.add_typer(probe.app, name="probe", help="The length probe: does what is uploaded grow with the URL visited?")
-app.command()(bundle.bundle)
-app.command()(verify.verify)
-app.add_typer(session.app, name="session")
-app.add_typer(data.app, name="data")
-app.add_typer(bench.app, name="bench")
+
+
+class Program(TyperGroup):
+    """Has the commands of the modules of their names: a function, or an `app` of several."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401, ARG002  (typer keeps its own Click)
+        """All of them, as `--help` shows them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401
+        """One of them; of a word that is none all are made ready, so that what is like it can be suggested."""
+        for name in [cmd_name] if cmd_name in COMMANDS else COMMANDS:
+            if name not in self.commands:
+                self.commands[name] = _command(name)
+        return super().get_command(ctx, cmd_name)
+
+
+def _command(name: str) -> Any:  # noqa: ANN401
+    module = import_module(f".{name}", __package__)
+    alone = typer.Typer(**SETTINGS)
+    if hasattr(module, "app"):
+        alone.add_typer(module.app, name=name)
+    else:
+        alone.command()(getattr(module, name))
+    return get_group(alone).commands[name]
+
+
+app = typer.Typer(name="wiretally", cls=Program, context_settings={"help_option_names": ["-h", "--help"]}, **SETTINGS)
 
 
 def _version(asked: bool) -> None:

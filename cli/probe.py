@@ -24,7 +24,8 @@ class Group(TyperGroup):
         return super().parse_args(ctx, args if args and args[0] in self.commands else [MEASURE, *args])
 
 
-app = typer.Typer(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+app = typer.Typer(cls=Group, help="The length probe: does what is uploaded grow with the URL visited?",
+                  context_settings={"help_option_names": ["-h", "--help"]})  # fmt: skip
 
 
 @app.command(MEASURE)

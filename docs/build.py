@@ -11,6 +11,7 @@ import os
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 DOCS = Path(__file__).resolve().parent
 REFERENCE, PICTURE = DOCS / "reference", DOCS / "pictures" / "leaky.svg"
@@ -96,15 +97,18 @@ def reads(path: Path) -> tuple[tuple[str, str, str], ...]:
 
 def commands() -> str:
     """What `--help` says, for the program and each of its commands."""
+    from typer.main import get_command
     from typer.testing import CliRunner
     from wiretally.cli.main import app
+    from wiretally.cli.probe import MEASURE
 
     os.environ |= {"COLUMNS": "100", "TERMINAL_WIDTH": "100", "NO_COLOR": "1"}
     parts = ["# Commands", MADE]
-    names = [[command.name or command.callback.__name__] for command in app.registered_commands if command.callback]
-    names += [[group.name or "", command.name or ""] for group in app.registered_groups if group.typer_instance
-              for command in group.typer_instance.registered_commands]  # fmt: skip
-    names = [[word for word in words if word != "FILE"] for words in names]
+    program: Any = get_command(app)
+    names = []
+    for name in program.list_commands(None):
+        below = getattr(program.get_command(None, name), "commands", None)
+        names += [[name]] if below is None else [[name, each] if each != MEASURE else [name] for each in below]
     for words in ([], *names):
         shown = CliRunner().invoke(app, [*words, "--help"], prog_name="wiretally")
         text = "\n".join(line.rstrip() for line in shown.output.strip().splitlines())

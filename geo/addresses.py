@@ -49,7 +49,7 @@ SPECIAL_IPV6 = (
 )
 
 
-NAT64 = bytes.fromhex("0064ff9b0000000000000000")  # RFC 6052 §2.1
+NAT64, NAT64_TEXT = bytes.fromhex("0064ff9b0000000000000000"), "64:ff9b::"  # RFC 6052 §2.1
 
 
 class Packed(NamedTuple):
@@ -61,7 +61,7 @@ class Packed(NamedTuple):
 
 def beyond_nat64(text: str) -> str:
     """The IPv4 address that an address of the well-known prefix 64:ff9b::/96 stands for (RFC 6052 §2.1), else `text`."""
-    if not text.startswith("64:ff9b::"):
+    if not text.startswith(NAT64_TEXT):
         return text
     try:
         octets = socket.inet_pton(socket.AF_INET6, text)
@@ -70,12 +70,20 @@ def beyond_nat64(text: str) -> str:
     return socket.inet_ntop(socket.AF_INET, octets[12:]) if octets[:12] == NAT64 else text
 
 
+def without_nat64(addresses: pl.Series) -> pl.Series:
+    """Addresses with those behind NAT64 in place of those that stand for them."""
+    rows = np.flatnonzero(addresses.str.starts_with(NAT64_TEXT).fill_null(value=False).to_numpy())
+    if not rows.size:
+        return addresses
+    return addresses.clone().scatter(rows, [beyond_nat64(text) for text in addresses.gather(rows)])
+
+
 def pack(texts: Sequence[str] | pl.Series) -> tuple[Packed, Packed]:
     """IPv4 and IPv6 addresses among `texts`; what is no address is in neither."""
     given = texts if isinstance(texts, pl.Series) else pl.Series(texts, dtype=pl.String)
     of_ipv6 = given.str.contains(":", literal=True).fill_null(value=False).to_numpy()
     words, rows = _dotted(given)
-    others = np.setdiff1d(np.flatnonzero(of_ipv6), rows, assume_unique=True)
+    others = np.flatnonzero(of_ipv6)  # none of them is dotted: a colon is in each
     return (
         Packed(words.astype(">u4").view(np.uint8).reshape(-1, 4), rows),
         _packed(given.gather(others).to_list(), others, socket.AF_INET6, 16),

@@ -22,11 +22,12 @@ import polars as pl
 
 from ..core.errors import InputError
 from ..core.schema import ATTRIBUTION
-from .addresses import beyond_nat64, pack, placeable
+from .addresses import pack, placeable, without_nat64
 from .aliases import Aliases
 from .catalogue import DOMAIN, Catalogue
 from .databases import NOWHERE, SILENT, Network, Opinion, open_database
 from .evidence import checked, status
+from .names import WORDS, Names
 from .outlines import Outlines
 from .roundtrips import MOST_KNOWN, RoundTrips
 from .shared import Shared
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from .databases import Database
 
 BY_NETWORK, BY_ALIAS = "as", "cname"
-NAMED = ("owner", "product", "category", "attribution_source", "parent")
 
 
 class GeoConfig(NamedTuple):
@@ -63,8 +63,9 @@ class Attributor:
         self.country, self.asn, self.second, self.catalogue, self.place = country, asn, second, catalogue, place
         self.outlines, self.shared = Outlines(), Shared()
         self._distances: dict[str, float | None] = {}
+        self._names = Names(catalogue)
         self._placed = _Known("remote_ip", self._place)
-        self._named = _Known("name", self._name)
+        self._named = _Known("name", self._names.look_up)
         self._trips, self._aliases = RoundTrips(), Aliases()
 
     @classmethod
@@ -110,14 +111,14 @@ class Attributor:
 
     def names(self, names: Sequence[str]) -> pl.DataFrame:
         """A row per name, in order: name, owner, product, category, attribution_source, parent; null where unknown."""
-        return self._name(pl.Series("name", names, pl.String))
+        return self._names.look_up(pl.Series("name", names, pl.String))
 
     def _place(self, addresses: pl.Series) -> pl.DataFrame:
-        meant = pl.Series([beyond_nat64(text) for text in addresses.to_list()], dtype=pl.String)
-        families = [placeable(family) for family in pack(meant)]
-        places, codes = self.country.look_up(meant, families)
-        spots, networks = self.asn.look_up(meant, families)
-        seats, opinions = self.second.look_up(meant, families)
+        asked = without_nat64(addresses)
+        families = [placeable(family) for family in pack(asked)]
+        places, codes = self.country.look_up(asked, families)
+        spots, networks = self.asn.look_up(asked, families)
+        seats, opinions = self.second.look_up(asked, families)
         known = [each if isinstance(each, Network) else NOWHERE for each in networks]
         told = [each if isinstance(each, Opinion) else SILENT for each in opinions]
         numbers = pl.Series("asn", [each.asn for each in known], pl.UInt32).gather(spots)
@@ -131,17 +132,6 @@ class Attributor:
             self.shared.operators(families, numbers),
         ])  # fmt: skip
 
-    def _name(self, names: pl.Series) -> pl.DataFrame:
-        find, parent = self.catalogue.find, self.catalogue.parent
-        found = [find(name) for name in names.to_list()]
-        columns = (
-            [each.owner for each in found], [each.product for each in found], [each.category for each in found],
-            [each.source for each in found], [parent(each.owner) for each in found],
-        )  # fmt: skip
-        return pl.DataFrame([
-            names, *(pl.Series(column, values, pl.String) for column, values in zip(NAMED, columns, strict=True))
-        ])  # fmt: skip
-
     def _unmasked(self, named: pl.DataFrame) -> pl.DataFrame:
         """Names with `cname`: those that only their domain speaks for have the words of an alias that somebody knows."""
         rows = []
@@ -153,7 +143,7 @@ class Attributor:
                     parent = self.catalogue.parent(found.owner)
                     rows.append((name, found.owner, found.product, found.category, BY_ALIAS, parent, alias))
                     break
-        kinds = dict.fromkeys(("name", *NAMED, "cname"), pl.String)
+        kinds = dict.fromkeys(("name", *WORDS, "cname"), pl.String)
         aliased = pl.DataFrame(rows, schema=kinds, orient="row")
         if aliased.is_empty():
             return named.with_columns(cname=pl.lit(None, pl.String))
@@ -188,11 +178,13 @@ class _Known:
 
     def __init__(self, key: str, look_up: Callable[[pl.Series], pl.DataFrame]) -> None:
         self.key, self.look_up = key, look_up
-        self.frame = look_up(pl.Series(key, [], pl.String))
+        self.frame: pl.DataFrame | None = None
 
     def rows(self, keys: pl.Series) -> pl.DataFrame:
         """A row for each distinct key that is not null."""
         wanted = pl.DataFrame([keys.drop_nulls().unique().alias(self.key)])
+        if self.frame is None:
+            self.frame = self.look_up(wanted[self.key])
         new = wanted.join(self.frame, on=self.key, how="anti")
         if new.height:
             if self.frame.height + new.height > MOST_KNOWN:

@@ -75,50 +75,54 @@ class Catalogue:
         """`theirs`: the user's own lists, as `lists.read_list` takes them; `InputError` where one is none."""
         self.lists = lists
         self.theirs = [read_list(asked) for asked in theirs]
-        self._exact: dict[str, Attribution] = {}
-        self._suffix: dict[str, Attribution] = {}
+        self.exact: dict[str, Attribution] = {}
+        self.suffix: dict[str, Attribution] = {}
         self._dates: dict[str, str] = {}
         for each in lists:
             self._load(each)
         self.parents = _parents()
-        self._their_exact: dict[str, Attribution] = {}
-        self._their_suffix: dict[str, Attribution] = {}
+        self.their_exact: dict[str, Attribution] = {}
+        self.their_suffix: dict[str, Attribution] = {}
         for own in reversed(self.theirs):
             for row in reversed(own.rows):
                 said = Attribution(row.owner, row.product, row.category, f"list:{own.name}", own.name)
-                (self._their_exact if row.exact else self._their_suffix)[row.domain] = said
+                (self.their_exact if row.exact else self.their_suffix)[row.domain] = said
 
     def _load(self, each: List) -> None:
         exact: dict[str, Attribution] = {}
         suffix: dict[str, Attribution] = {}
+        tables = {"exact": exact, "suffix": suffix}
+        newest = ""
         try:
             with each.path.open(newline="", encoding="utf-8") as file:
-                rows = csv.DictReader(file)
-                if tuple(rows.fieldnames or ()) != COLUMNS:
+                rows = csv.reader(file)
+                if tuple(next(rows, ())) != COLUMNS:
                     raise DatabaseError(f"{each.path}: line 1: expected the columns {','.join(COLUMNS)}")
-                for row in rows:
-                    table = {"exact": exact, "suffix": suffix}.get(row["match"])
-                    if table is None or not row["domain"] or not row["owner"] or None in row.values():
+                for row in filter(None, rows):
+                    if len(row) != len(COLUMNS) or not row[0] or not row[1] or row[2] not in tables:
                         raise DatabaseError(
                             f"{each.path}: line {rows.line_num}: a row needs every column, a domain, an owner and a "
                             "match: exact or suffix"
                         )
-                    table.setdefault(row["domain"], _attribution(row, each))
-                    self._dates[each.word] = max(self._dates.get(each.word, ""), row["date"])
+                    owner, domain, match, product, category, _, source, _, date = row
+                    said = Attribution(owner, product or None, category or None, each.word, f"{source}, {date}")
+                    tables[match].setdefault(domain, said)
+                    newest = max(newest, date)
         except (OSError, UnicodeDecodeError, csv.Error) as error:
             raise DatabaseError(f"{each.path}: cannot be read: install the package anew ({error})") from error
 
+        self._dates[each.word] = newest
         # an earlier list's word for a domain stands, whichever kind of row it gave it in
-        self._exact = {domain: row for domain, row in exact.items() if domain not in self._suffix} | self._exact
-        self._suffix = suffix | self._suffix
+        self.exact = {domain: row for domain, row in exact.items() if domain not in self.suffix} | self.exact
+        self.suffix = suffix | self.suffix
 
     def find(self, name: str) -> Attribution:
         """What is known of a host's name; `UNKNOWN` for addresses, empty and impossible names."""
         host = bare(name) if ":" in name or "[" in name else name.lower().rstrip(".")
         if not host or len(host) > MAX_NAME or ((host[-1].isdigit() or ":" in host) and is_address(host)):
             return UNKNOWN
-        found = _longest(host, self._exact, self._suffix) or self._by_domain(host)
-        theirs = _longest(host, self._their_exact, self._their_suffix) if self.theirs else None
+        found = _longest(host, self.exact, self.suffix) or self._by_domain(host)
+        theirs = _longest(host, self.their_exact, self.their_suffix) if self.theirs else None
         if theirs is None:
             return found
         says_nothing = theirs.category in {None, LISTED}
@@ -198,11 +202,6 @@ def _parents(path: Path = OWNERS) -> dict[str, str]:
             raise DatabaseError(f"{path}: {owner} belongs to itself in the end: install the package anew")
         found[owner] = top
     return found
-
-
-def _attribution(row: dict[str, str], each: List) -> Attribution:
-    evidence = f"{row['source']}, {row['date']}"
-    return Attribution(row["owner"], row["product"] or None, row["category"] or None, each.word, evidence)
 
 
 def bare(name: str) -> str:

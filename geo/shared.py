@@ -9,8 +9,6 @@ Rules: this is evidence against a place, not for one: an address that is in no l
 
 from __future__ import annotations
 
-import csv
-import ipaddress
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,6 +16,7 @@ import numpy as np
 import polars as pl
 
 from ..core.errors import DatabaseError
+from .addresses import pack
 from .databases import BUNDLED, sha256
 
 if TYPE_CHECKING:
@@ -44,23 +43,29 @@ class Shared:
 
     @cached_property
     def _operators(self) -> dict[int, str]:
-        return {int(row["asn"]): row["operator"] for row in _rows(self.networks, "asn")}
+        rows = _rows(self.networks, "asn")
+        return dict(zip(map(int, rows["asn"]), rows["operator"], strict=True))
 
     @cached_property
     def _steps(self) -> tuple[list[str | None], dict[int, Steps]]:
         """Operators of prefixes, the first is None, for nobody; and where they are, by the width of an address in bytes."""
-        numbers: dict[str | None, int] = {None: 0}
-        found: dict[int, list[tuple[int, int, int]]] = {4: [], 16: []}
-        for row in _rows(self.ranges, "prefix"):
-            try:
-                network = ipaddress.ip_network(row["prefix"])
-            except ValueError as error:
-                raise DatabaseError(f"{self.ranges}: {row['prefix']}: not a network: install the package anew") from error
-            shift = 0 if network.version == 4 else 64
-            first, last = int(network.network_address) >> shift, int(network.broadcast_address) >> shift
-            number = numbers.setdefault(row["operator"], len(numbers))
-            found[4 if network.version == 4 else 16].append((first, last, number))
-        return list(numbers), {width: _steps(networks) for width, networks in found.items()}
+        rows = _rows(self.ranges, "prefix")
+        names = rows["operator"].unique(maintain_order=True)
+        numbers = rows["operator"].replace_strict(names, range(1, len(names) + 1), return_dtype=pl.Int64).to_numpy()
+        parts = rows["prefix"].str.split_exact("/", 1).struct.unnest()
+        lengths = parts["field_1"].cast(pl.Int64, strict=False).fill_null(0).to_numpy()
+        found, good = {}, 0
+        for packed in pack(parts["field_0"]):
+            width = packed.octets.shape[1]
+            bits, length = min(width * 8, 64), lengths[packed.rows]  # of IPv6 the upper half counts
+            size = np.uint64(1) << np.clip(bits - length, 0, bits - 1).astype(np.uint64)
+            first = _words(packed)
+            good += int(np.count_nonzero((length > 0) & (length <= width * 8) & (first % size == 0)))
+            last = first + (size - np.uint64(1))
+            found[width] = _steps(list(zip(first.tolist(), last.tolist(), numbers[packed.rows].tolist(), strict=True)))
+        if good < rows.height:
+            raise DatabaseError(f"{self.ranges}: {rows.height - good} rows hold no network: install the package anew")
+        return [None, *names], found
 
     def operators(self, families: Sequence[Packed], networks: pl.Series) -> pl.Series:
         """Who shares each address; null where nobody is known to. `networks`: the AS number of each, null without one."""
@@ -69,10 +74,8 @@ class Shared:
         names, by_width = self._steps
         places = np.zeros(len(networks), np.int64)
         for packed in families:
-            width = packed.octets.shape[1]
-            words = packed.octets.view(">u4" if width == 4 else ">u8").reshape(-1, 1 if width == 4 else 2)[:, 0]
-            steps = by_width[width]
-            places[packed.rows] = steps.operators[np.searchsorted(steps.starts, words.astype(np.uint64), "right") - 1]
+            steps = by_width[packed.octets.shape[1]]
+            places[packed.rows] = steps.operators[np.searchsorted(steps.starts, _words(packed), "right") - 1]
         by_prefix = pl.Series("shared", names, pl.String).gather(places)
         numbers = list(self._operators)
         by_network = networks.replace_strict(numbers, list(self._operators.values()), default=None, return_dtype=pl.String)
@@ -83,7 +86,7 @@ class Shared:
         return [
             {
                 "name": name, "kind": "shared", "path": str(path), "type": "csv",
-                "build_date": max((row["date"] for row in _rows(path, key)), default=None),
+                "build_date": str(_rows(path, key)["date"].max()),
                 "licence": "published facts; CC0-1.0 and MIT as each row says" if key == "prefix" else "Apache-2.0",
                 "attribution": "operators' own lists; lord-alfred/ipranges; projectdiscovery/cdncheck" if key == "prefix"
                 else "compiled from what operators say of their networks",
@@ -93,15 +96,21 @@ class Shared:
         ]  # fmt: skip
 
 
-def _rows(path: Path, key: str) -> list[dict[str, str]]:
+def _rows(path: Path, key: str) -> pl.DataFrame:
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DatabaseError(f"{path}: cannot be read: install the package anew ({error})") from error
-    if not rows or not {key, "operator", "date"} <= set(rows[0]):
-        raise DatabaseError(f"{path}: line 1: expected the columns {key}, operator, date")
+        rows = pl.read_csv(path, columns=[key, "operator", "date"], infer_schema=False)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise DatabaseError(f"{path}: cannot be read, or lacks the columns {key}, operator, date: install the package anew "
+                            f"({' '.join(str(error).split())[:100]})") from error  # fmt: skip
+    if rows.is_empty() or sum(rows.null_count().row(0)):
+        raise DatabaseError(f"{path}: a row needs {key}, operator, date: install the package anew")
     return rows
+
+
+def _words(packed: Packed) -> npt.NDArray[np.uint64]:
+    """Addresses as numbers; of IPv6 the upper halves."""
+    width = packed.octets.shape[1]
+    return packed.octets.view(">u4" if width == 4 else ">u8").reshape(-1, 1 if width == 4 else 2)[:, 0].astype(np.uint64)
 
 
 def _steps(networks: list[tuple[int, int, int]]) -> Steps:

@@ -7,6 +7,7 @@ from typing import get_args
 import pytest
 import wiretally
 from wiretally.cli import read
+from wiretally.cli.main import COMMANDS
 from wiretally.core.schema import TABLES
 
 
@@ -25,6 +26,18 @@ def test_alone_it_says_what_to_do_next():
 
 def test_the_version():
     assert run("--version").stdout == f"wiretally {wiretally.__version__}\n"
+
+
+def test_help_names_every_command_and_a_slip_of_the_pen_finds_one():
+    shown = run("--help").stdout
+    assert [line.split()[0] for line in shown.partition("Commands:\n")[2].splitlines()] == list(COMMANDS)
+    assert "Did you mean 'compare'?" in run("comprae").stderr
+
+
+def test_a_command_loads_no_other():
+    look = "import sys, wiretally.cli.main as m; m.app(['data', 'status', '-q'], standalone_mode=False); print(*sys.modules, file=sys.stderr)"
+    loaded = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True).stderr.split()
+    assert {f"wiretally.cli.{name}" for name in COMMANDS}.intersection(loaded) == {"wiretally.cli.data"}
 
 
 @pytest.mark.parametrize("command", ["read", "compare", "where"])

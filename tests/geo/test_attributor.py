@@ -175,8 +175,8 @@ class TestOncePerRun:
             monkeypatch.setattr(
                 database, "look_up", lambda texts, *rest, whole=whole: asked.extend(texts) or whole(texts, *rest)
             )
-        find = attributor.catalogue.find
-        monkeypatch.setattr(attributor.catalogue, "find", lambda name: asked.append(name) or find(name))
+        look_up = attributor._named.look_up
+        monkeypatch.setattr(attributor._named, "look_up", lambda names: asked.extend(names) or look_up(names))
         return asked
 
     def test_each_address_and_name(self, monkeypatch, plain):

@@ -70,7 +70,11 @@ def test_of_networks_inside_one_another_the_longest(tmp_path_factory, prefixes):
         assert operator == (max(around)[1] if around else None)
 
 
-@pytest.mark.parametrize("content", ["", "a,b\n1,2\n", HEAD, HEAD + "not-a-network,cdn,A,x,MIT,2026-01-01\n", "\xff"])
+NO_NETWORKS = ("not-a-network", "1.2.3.0", "1.2.3.4/24", "1.2.3.0/33", "1.2.3.0/x", "2001:db8::/129", "2001:db8:0:1::/63")
+
+
+@pytest.mark.parametrize("content", ["", "a,b\n1,2\n", HEAD, "\xff", "prefix\n1.2.3.0/24\n", HEAD + "1.2.3.0/24,cdn\n",
+                                     *(HEAD + f"{prefix},cdn,A,x,MIT,2026-01-01\n" for prefix in NO_NETWORKS)])  # fmt: skip
 def test_a_damaged_list_is_one_line(tmp_path, content):
     shared = folder(tmp_path / "x", [])
     shared.ranges.write_text(content, encoding="latin-1")

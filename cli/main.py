@@ -7,6 +7,7 @@ command costs nothing but itself, and `--help` is quick.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from importlib import import_module
@@ -21,6 +22,7 @@ from ..core.errors import WiretallyError
 
 COMMANDS = ("read", "compare", "plan", "where", "export", "live", "pseudonymise", "bundle", "verify", "probe", "session", "data",
             "bench")  # fmt: skip
+GARBAGE = 50_000  # new objects between two collections: Python's 700 would go through what imports leave a hundred times
 SETTINGS: dict[str, Any] = {"add_completion": False, "rich_markup_mode": None, "pretty_exceptions_enable": False}
 
 WELCOME = """\
@@ -97,6 +99,7 @@ def main() -> None:
     """What the command `wiretally` runs."""
     from ..store.output import ReaderGoneError
 
+    gc.set_threshold(GARBAGE)
     try:
         app()
     except WiretallyError as error:

@@ -12,12 +12,17 @@ the same pads in another order within each session.
 | independent | the 1 - 2 alpha interval of the slope lies within ± least_slope (two one-sided tests) |
 | inconclusive | neither, or the control failed |
 
+One host may be spoken to by two programs, as where a browser's telemetry goes to the content network that pages load from.
+Then a page's request stands between a visit and the report of it, and the two do not belong to one flush. Programs say
+hello with cipher lists of their own (the second part of JA4), so where one destination hears several, each is asked by
+itself as well as all together, and the smallest p counts as often as was asked (Bonferroni).
+
 The control: the visited sites themselves, taken together: what goes to the site of the latest visit. Its request carries
 the URL, so it must be `url_dependent`; where it is not, visits and uploads do not belong together (a wrong clock, pads that
 never reached the URL), and nothing is called independent. Together, because a plan may visit a site once in a session, and
 one pad has no other order.
 
-Rules: q is over the destinations that are no control. Same input and seed give the same result.
+Rules: q is over the destinations that are no control. `independent` takes every program of a destination. Same input and seed give the same result.
 """
 
 from __future__ import annotations
@@ -44,6 +49,7 @@ SCHEMA = "wiretally.probe/1"
 URL_DEPENDENT, INDEPENDENT, INCONCLUSIVE = "url_dependent", "independent", "inconclusive"
 MIN_FLUSHES = 8
 MOST_TESTED = 5000  # destinations tested, those with most uploads first
+MOST_PROGRAMS = 4  # of a destination that are asked by themselves, those with most uploads first
 MOST_POINTS = 500  # of a destination, for its chart
 CELLS = 50_000_000  # arrangements × visits held at one time
 
@@ -88,7 +94,7 @@ def probe(
     _check_pads(found)
     modes = np.array([session.mode for session in closed])
     concealed = hidden.of_sessions(flows, {session.device for session in closed})
-    items = _Items(volumes.exchanges, closed, found, chosen)
+    items = _Items(volumes.exchanges, _programs(flows), closed, found, chosen)
     whole = items.measured(np.full(len(modes), fill_value=True))
     apart = {mode: items.measured(modes == mode) for mode in dict.fromkeys(modes.tolist()) if mode != chosen.idle}
     together = items.visited()
@@ -140,26 +146,37 @@ def _check_pads(found: _Visits) -> None:
 class _Items:
     """Destinations with their uploads, asked for slopes in some of the sessions."""
 
-    def __init__(self, exchanges: pl.DataFrame, sessions: Sequence[Session], visits: _Visits, options: ProbeOptions) -> None:
+    def __init__(
+        self, exchanges: pl.DataFrame, programs: pl.DataFrame, sessions: Sequence[Session], visits: _Visits, options: ProbeOptions
+    ) -> None:  # fmt: skip
         self._visits, self._options, self._line = visits, options, spans.line(sessions)
         rows = (
-            exchanges.lazy().filter(pl.col("up_app_bytes") > 0).select("session", "key", "began", "up_app_bytes")
-            .join(spans.places(sessions).lazy(), on="session")
-            .select("key", "place", at=pl.col("began") - pl.col("from"), amount=pl.col("up_app_bytes").cast(pl.Float64))
+            exchanges.lazy().filter(pl.col("up_app_bytes") > 0).select("session", "flow_id", "key", "began", "up_app_bytes")
+            .join(spans.places(sessions).lazy(), on="session").join(programs.lazy(), on="flow_id", how="left")
+            .select("key", "place", "program", at=pl.col("began") - pl.col("from"), amount=pl.col("up_app_bytes").cast(pl.Float64))
             .sort("key", "place", "at").collect()
         )  # fmt: skip
         parts = {str(key[0]): part for key, part in rows.partition_by("key", as_dict=True, maintain_order=True).items()}
         self.keys = sorted(sorted(parts, key=lambda key: (-len(parts[key]), key))[:MOST_TESTED])
         self._sent = [self._of(parts[key]) for key in self.keys]
+        self._apart = [self._by_program(parts[key]) for key in self.keys]
         sites, hosts = set(visits.site.tolist()), set(visits.host.tolist())
         self.control = [key in hosts for key in self.keys]
         self._own = [site(key) if site(key) in sites else None for key in self.keys]
         self.facts = _facts(exchanges)
-        self._arranged: dict[bytes, tuple[slopes.Arranged, slopes.Arranged]] = {}
+        self._arranged: dict[bytes, tuple[slopes.Arranged, slopes.Arranged, Floats]] = {}
 
     def _of(self, part: pl.DataFrame) -> Sent:
         place = part["place"].to_numpy()
         return Sent(self._line[place] + part["at"].to_numpy(), place, part["amount"].to_numpy())
+
+    def _by_program(self, part: pl.DataFrame) -> dict[str | None, Sent]:
+        """The uploads of each program, where there are several with enough of them."""
+        counts = part.group_by("program").len().filter(pl.col("len") >= MIN_FLUSHES).sort("len", "program", descending=[True, False])
+        names = counts["program"].head(MOST_PROGRAMS).to_list()
+        if part["program"].n_unique() < 2:
+            return {}
+        return {name: self._of(part.filter(pl.col("program").eq_missing(name))) for name in names}
 
     def measured(self, on: Bools) -> list[dict[str, Any]]:
         """The numbers of every destination from the sessions that are `on`."""
@@ -196,31 +213,39 @@ class _Items:
         return Sent(sent.at[own], sent.session[own], sent.amount[own])
 
     def _item(self, number: int, on: Bools) -> dict[str, Any]:
+        """One destination: all its uploads together, or those of the program that tells most, where that tells more."""
+        whole = self._row(number, self._sent[number], on)
+        if not self._apart[number]:
+            return whole
+        rows = [whole, *({**self._row(number, sent, on), "program": name} for name, sent in self._apart[number].items())]
+        item, before = dict(_clearest(rows)), _clearest([row["lagged"] for row in rows])
+        return item | {"lagged": before}
+
+    def _row(self, number: int, sent: Sent, on: Bools) -> dict[str, Any]:
         visits, own, key = self._visits, self._own[number], self.keys[number]
         usable = visits.padded & on[visits.session]
         if own is not None:
             usable &= visits.host == key if self.control[number] else visits.site == own
-        sent = self._sent[number]
         if on[sent.session].any() and usable.any():
             found = flushes(sent, visits.at, visits.session, usable)
         else:
             found = silent(visits.session, usable)
         first, lagged = self._slopes(found, usable)
         return {
-            "visits": len(found.visits), "flushes": len(found.first), "uploaded": float(found.amount.sum()),
+            "visits": len(found.visits), "flushes": len(found.first), "uploaded": float(found.amount.sum()), "program": None,
             **_told(first), "lagged": _told(lagged), "points": (found, found.sums(visits.pad)),
         }  # fmt: skip
 
     def _slopes(self, found: Flushes, usable: Bools) -> tuple[Slope, Slope]:
         if len(found.first) < MIN_FLUSHES:
             return slopes.NOTHING, slopes.NOTHING
-        own, lagged = self._arrangements(usable)
+        own, lagged, mean = self._arrangements(usable)
         inputs = [slopes.Arranged(found.sums(pads.real), found.sums(pads.drawn)) for pads in (own, lagged)]
         _, session = np.unique(found.session, return_inverse=True)
-        return slopes.fit(found.amount, inputs[0], inputs[1], (found.size, session), self._options.alpha)
+        return slopes.fit(found.amount, inputs[0], inputs[1], found.sums(mean), (found.size, session), self._options.alpha)
 
-    def _arrangements(self, usable: Bools) -> tuple[slopes.Arranged, slopes.Arranged]:
-        """Pads of all visits, and of the visit before each: as they were, and in other orders; centred."""
+    def _arrangements(self, usable: Bools) -> tuple[slopes.Arranged, slopes.Arranged, Floats]:
+        """Pads of all visits, and of the visit before each: as they were, and in other orders; centred. And the means."""
         key = usable.tobytes()
         if key not in self._arranged:
             session, chosen = self._visits.session, np.flatnonzero(usable)
@@ -228,16 +253,16 @@ class _Items:
             random = np.random.default_rng(self._options.seed)
             order = random.random((draws, len(chosen))).argsort(axis=1)
             order = np.take_along_axis(order, session[chosen][order].argsort(axis=1, kind="stable"), axis=1)
+            mean = _means(self._visits.pad, usable, session)
             own = np.zeros((draws + 1, len(session)), np.float64)
-            own[:, chosen] = self._visits.pad[chosen]
-            own[1:, chosen] = self._visits.pad[chosen][order]
-            own = _centred(own, usable, session)
+            own[:, chosen] = self._visits.pad[chosen] - mean[chosen]
+            own[1:, chosen] = own[0, chosen][order]
             before = np.zeros_like(own)
             linked = np.flatnonzero(usable[1:] & usable[:-1] & (session[1:] == session[:-1])) + 1
             before[:, linked] = own[:, linked - 1]
             # draws innermost in memory: sums over visits then add whole rows
             self._arranged[key] = (slopes.Arranged(own[0], np.ascontiguousarray(own[1:].T).T),
-                                   slopes.Arranged(before[0], np.ascontiguousarray(before[1:].T).T))  # fmt: skip
+                                   slopes.Arranged(before[0], np.ascontiguousarray(before[1:].T).T), mean)  # fmt: skip
         return self._arranged[key]
 
     def _verdict(self, row: dict[str, Any]) -> str:
@@ -245,16 +270,31 @@ class _Items:
             return INCONCLUSIVE
         if row["q"] <= self._options.alpha and row["slope"]["estimate"] > 0:
             return URL_DEPENDENT
-        low, high = row["inner"]
-        return INDEPENDENT if max(abs(low), abs(high)) < self._options.least_slope else INCONCLUSIVE
+        ends = [np.inf if end is None else abs(end) for end in row["inner"]]
+        return INDEPENDENT if max(ends) < self._options.least_slope else INCONCLUSIVE
 
 
-def _centred(pads: Floats, usable: Bools, session: Ints) -> Floats:
-    """pads: float64[draws, visits], without the mean of each session's usable visits; zero elsewhere."""
+def _programs(flows: pl.DataFrame) -> pl.DataFrame:
+    """(flow_id, program): the cipher list of the hello, which a program keeps where extensions come and go (resumption)."""
+    return flows.select("flow_id", program=pl.col("ja4").str.split("_").list.get(1, null_on_oob=True)).unique(subset="flow_id")
+
+
+def _clearest(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """The row with the smallest p, times the number of those asked; the widest interval of all, for `independent`."""
+    asked = [row for row in rows if row["p"] is not None]
+    if not asked:
+        return rows[0]
+    best = min(asked, key=lambda row: row["p"])  # of equals the first: all together
+    low, high = ([row["inner"][end] for row in asked] for end in (0, 1))
+    inner = [None if None in low else min(low), None if None in high else max(high)]
+    return best | {"p": min(best["p"] * len(asked), 1.0), "inner": inner}
+
+
+def _means(pads: Floats, usable: Bools, session: Ints) -> Floats:
+    """The mean pad of each visit's session, of those that are usable; zero elsewhere."""
     count = np.bincount(session[usable], minlength=int(session.max(initial=0)) + 1)
-    total = np.bincount(session[usable], weights=pads[0, usable], minlength=len(count))
-    mean = total / np.maximum(count, 1)  # the same in every arrangement
-    return np.where(usable, pads - mean[session], 0.0)
+    total = np.bincount(session[usable], weights=pads[usable], minlength=len(count))
+    return np.where(usable, (total / np.maximum(count, 1))[session], 0.0)
 
 
 def _told(slope: Slope) -> dict[str, Any]:

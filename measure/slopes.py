@@ -1,14 +1,16 @@
 """Slopes by ranks: how much a response grows with a randomised input, whatever the noise looks like.
 
-Theory: pads are drawn at random, so under "it does not depend on the pad" every arrangement of a session's pads over
-its visits is as likely as the one that was used. The statistic is S(b) = sum of w · a(rank of y - b x), with Wilcoxon
+Theory: pads are drawn at random, so under "the slope is b" every arrangement of a session's pads over its visits is as
+likely, beside y - b x, as the one that was used. The statistic is S(b) = sum of w · a(rank of y - b x), with Wilcoxon
 scores a (Jaeckel 1972): ranks bound what one wild upload can do. Its p comes from re-arranged pads; the estimate is
-where S(b) = 0, and the interval holds every b that the permutation does not reject. Two inputs at once (own pads, those
-of the visit before) are fitted in turn, and each w is its input without what the other explains (Frisch and Waugh), so
-that an error in the one slope does not move the other.
+where S(b) = 0, and the interval holds every b that the permutation does not reject (Garthwaite 1996, "Confidence
+intervals from randomization tests"). For that to be exact everything else is fitted anew at each b. Inputs are centred in a session; what its mean pad adds (`between`: twice in a flush of two visits)
+is the same in every arrangement and has a slope of its own. With two inputs (own pads, those of the visit before) each
+w is its input without what the other, the cells and `between` explain (Frisch and Waugh 1933), so that an error in one
+slope does not move the other.
 
-Rules: arrays are float64[groups], arrangements float64[draws, groups]; inputs are centred by the caller. Offsets of
-`cells` (groups with as many visits, groups of a session) are medians and are taken off before ranking.
+Rules: arrays are float64[groups], arrangements float64[draws, groups]. Offsets of `cells` (groups with as many visits,
+groups of a session) are medians and are taken off before ranking.
 """
 
 from __future__ import annotations
@@ -26,8 +28,10 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 ROUNDS = 2  # of fitting the two slopes in turn; they are nearly independent
-STEPS = 60  # of looking for a root
+TIE = 1e-9  # of sums in another order
+STEPS = 40  # of looking for a root
 CLOSE = 1e-4  # bytes per character: a root is good enough within this
+REFINED = 2  # times that an end of an interval is looked for with chance taken there
 ENOUGH = 6  # groups in a cell, on average, for its median to be worth taking off
 
 
@@ -43,50 +47,96 @@ class Slope(NamedTuple):
 
 
 class Arranged(NamedTuple):
-    """One input: as it was, float64[groups], and re-arranged, float64[draws, groups]."""
+    """One input: as it was, float64[groups], and re-arranged, float64[draws, groups], both centred."""
 
     real: Floats
     drawn: Floats
+
+
+class _Input(NamedTuple):
+    """An input as it is, and what of it the other does not explain."""
+
+    given: Arranged
+    own: Arranged
 
 
 NOTHING = Slope(np.nan, np.nan, np.nan, np.nan, np.nan, np.nan)
 FLAT = Slope(0.0, 0.0, 0.0, 0.0, 0.0, 1.0)
 
 
-def fit(y: Floats, own: Arranged, lagged: Arranged, cells: Sequence[Ints], alpha: float) -> tuple[Slope, Slope]:
+def fit(
+    y: Floats, own: Arranged, lagged: Arranged, between: Floats, cells: Sequence[Ints], alpha: float
+) -> tuple[Slope, Slope]:  # fmt: skip
     """The slopes on both inputs; NOTHING for an input that does not vary, FLAT where y does not."""
     if not own.real.any():
         return NOTHING, NOTHING
     if np.ptp(y) == 0:
         return FLAT, FLAT if lagged.real.any() else NOTHING
-    one, other = _without(own, lagged), _without(lagged, own)
-    flat = _aligned(y, cells)
-    b_own, b_lagged = 0.0, 0.0
+    kept = [cell for cell in cells if len(cell) >= ENOUGH * len(np.unique(cell))]
+    offsets, plain = [_Cells(cell) for cell in kept], _Plain(kept, between)
+    mine, before = plain.off(own), plain.off(lagged)
+    x, z = _Input(own, _without(mine, before)), _Input(lagged, _without(before, mine))
+    level = _Level(y, between, _Plain(kept, np.zeros(len(y))).off(Arranged(between, between[None, :])).real, offsets)
+    return _slope(level, x, z, alpha), _slope(level, z, x, alpha) if lagged.real.any() else NOTHING
+
+
+class _Level(NamedTuple):
+    """What is asked: y, `between` with its weights, and the cells whose medians are taken off."""
+
+    y: Floats
+    between: Floats
+    weights: Floats
+    offsets: Sequence[_Cells]
+
+    def scores(self, y: Floats) -> Floats:
+        """Of y without offsets."""
+        return _scores(_aligned(y, self.offsets))
+
+    def slope(self, y: Floats, x: Floats, w: Floats, start: float = 0.0) -> float:
+        """Where the ranks of y - b x do not go with w."""
+        if np.abs(w).max() <= TIE * np.abs(x).max():
+            return 0.0
+        found = _root(lambda b: float(w @ self.scores(y - b * x)), 0.0, start)
+        return found if np.isfinite(found) else 0.0
+
+    def without_sessions(self, rest: Floats) -> Floats:
+        """`rest` without what grows with the mean pad of a session."""
+        return rest - self.between * self.slope(rest, self.between, self.weights)
+
+
+def _slope(level: _Level, x: _Input, z: _Input, alpha: float) -> Slope:
+    """The slope on x, with whatever slope on z fits best beside it."""
+    if np.abs(x.own.real).max() <= TIE * np.abs(x.given.real).max():
+        return NOTHING  # cells or the other input leave nothing of it
+
+    def left(b: float, w: Floats) -> Floats:
+        """What is left of y beside a slope of b on x, what sessions and z explain then."""
+        rest = level.without_sessions(level.y - b * x.given.real)
+        return rest - z.given.real * level.slope(rest, z.given.real, w) if z.given.real.any() else rest
+
+    def chance(rest: Floats) -> Floats:
+        return np.abs(x.own.drawn @ level.scores(rest))
+
+    def crossed(b: float, target: Callable[[Floats], float]) -> float:
+        """Where S crosses what `target` makes of the residuals at b."""
+        rest = left(b, z.own.real)
+        return _root(lambda to: float(x.own.real @ level.scores(rest - (to - b) * x.given.real)), target(rest), b)
+
+    null = left(0.0, z.given.real)
+    real = abs(float(x.own.real @ level.scores(null))) - TIE * np.abs(x.own.real).sum()
+    p = (1 + (chance(null) >= real).sum()) / (1 + len(x.own.drawn))
+    estimate = 0.0
     for _ in range(ROUNDS):
-        offset = y - _aligned(y - b_own * own.real - b_lagged * lagged.real, cells) - b_own * own.real - b_lagged * lagged.real
-        level = y - offset
-        b_own = _root(_statistic(level - b_lagged * lagged.real, own.real, one.real), 0.0, b_own)
-        if lagged.real.any():
-            b_lagged = _root(_statistic(level - b_own * own.real, lagged.real, other.real), 0.0, b_lagged)
-    alone = _root(_statistic(flat, lagged.real, lagged.real), 0.0, 0.0) if lagged.real.any() else 0.0
-    first = _slope(level - b_lagged * lagged.real, flat - alone * lagged.real, own, one, b_own, alpha)
-    if not lagged.real.any():
-        return first, NOTHING
-    only = _root(_statistic(flat, own.real, own.real), 0.0, 0.0)
-    return first, _slope(level - b_own * own.real, flat - only * own.real, lagged, other, b_lagged, alpha)
-
-
-def _slope(level: Floats, null: Floats, x: Arranged, w: Arranged, estimate: float, alpha: float) -> Slope:
-    """level: y without offsets and without the other input; null: the same, fitted as if this slope were zero."""
-    chance = np.abs(w.drawn @ _scores(null))
-    p = (1 + (chance >= abs(w.real @ _scores(null)) - 1e-9 * np.abs(w.real).sum()).sum()) / (1 + len(chance))
-    statistic = _statistic(level, x.real, w.real)
-    estimate = _root(statistic, 0.0, estimate)
-    chance = np.sort(np.abs(w.drawn @ _scores(level - estimate * x.real)))
+        estimate = crossed(estimate, lambda _rest: 0.0)
     ends = []
     for share in (alpha, 2 * alpha):
-        limit = chance[min(int(np.ceil((1 - share) * (len(chance) + 1))) - 1, len(chance) - 1)]
-        ends += [min(_root(statistic, limit, estimate), estimate), max(_root(statistic, -limit, estimate), estimate)]
+        place = min(int(np.ceil((1 - share) * (len(x.own.drawn) + 1))), len(x.own.drawn)) - 1
+        for sign in (1, -1):
+            end = estimate
+            for _ in range(REFINED):
+                if np.isfinite(end):
+                    end = crossed(end, lambda rest: sign * float(np.partition(chance(rest), place)[place]))  # noqa: B023  (called at once)
+            ends.append(min(end, estimate) if sign > 0 else max(end, estimate))
     return Slope(estimate, ends[0], ends[1], ends[2], ends[3], float(p))
 
 
@@ -107,13 +157,8 @@ def _scores(r: Floats) -> Floats:
     return ranks / (len(r) + 1) - 0.5
 
 
-def _statistic(level: Floats, x: Floats, w: Floats) -> Callable[[float], float]:
-    """S(b); falls with b."""
-    return lambda b: float(w @ _scores(level - b * x))
-
-
 def _root(statistic: Callable[[float], float], target: float, start: float) -> float:
-    """Where S(b) crosses `target`, to the middle of its step."""
+    """Where S(b) crosses `target`, to the middle of its step; infinite where it never does."""
     width = max(abs(start), 1.0)
     low, high = start - width, start + width
     for _ in range(STEPS):
@@ -127,8 +172,11 @@ def _root(statistic: Callable[[float], float], target: float, start: float) -> f
             break
         high += width
         width *= 2
-    if statistic(low) <= target or statistic(high) >= target:
-        return low if statistic(low) <= target else high
+    least, most = statistic(low), statistic(high)
+    if least < target or most > target:
+        return -np.inf if least < target else np.inf
+    if target in {least, most}:
+        return low if least == target else high
     return float(optimize.brentq(lambda b: statistic(b) - target, low, high, xtol=CLOSE * min(high - low, 1.0)))
 
 
@@ -140,17 +188,48 @@ def _without(x: Arranged, z: Arranged) -> Arranged:
     return Arranged(real, x.drawn - share[:, None] * z.drawn)
 
 
-def _aligned(y: Floats, cells: Sequence[Ints]) -> Floats:
-    """What is left of y without the median of each cell, one kind of cell after the other; cells: int64[groups], 0 and up."""
-    for cell in cells:
-        if len(cell) < ENOUGH * len(np.unique(cell)):
-            continue
-        order = np.lexsort((y, cell))
-        sizes = np.bincount(cell)
-        first = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-        inside = sizes > 0
-        low, high = first[inside] + (sizes[inside] - 1) // 2, first[inside] + sizes[inside] // 2
-        medians = np.zeros(len(sizes))
-        medians[inside] = (y[order[low]] + y[order[high]]) / 2
-        y = y - medians[cell]
+class _Plain:
+    """Takes off what the means of cells and a covariate explain, all at once (a projection)."""
+
+    def __init__(self, cells: Sequence[Ints], covariate: Floats) -> None:
+        """cells: int64[groups] each; covariate: float64[groups]."""
+        design = [(cell[:, None] == np.unique(cell)[None, :]).astype(float) for cell in cells]
+        scale = np.abs(covariate).max() or 1.0
+        whole = np.hstack([np.ones((len(covariate), 1)), *design, (covariate / scale)[:, None]])
+        left, singular, _ = np.linalg.svd(whole, full_matrices=False)
+        self._basis = left[:, singular > TIE * singular[0]]
+
+    def off(self, x: Arranged) -> Arranged:
+        """What is left of x, in every arrangement."""
+        basis = self._basis
+        return Arranged(x.real - basis @ (basis.T @ x.real), x.drawn - (x.drawn @ basis) @ basis.T)
+
+
+class _Cells:
+    """Groups of one kind: their medians are taken off."""
+
+    def __init__(self, cell: Ints) -> None:
+        """cell: int64[groups], 0 and up."""
+        names, self._of, sizes = np.unique(cell, return_inverse=True, return_counts=True)
+        order = np.argsort(self._of, kind="stable")
+        place = np.arange(len(cell)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        self._at = np.empty(len(cell), np.int64)  # where each goes in a table with a row for each cell
+        self._at[order] = self._of[order] * sizes.max() + place
+        self._table = np.full(len(names) * sizes.max(), np.inf)
+        self._shape = len(names), int(sizes.max())
+        rows = np.arange(len(names)) * sizes.max()
+        self._low, self._high = rows + (sizes - 1) // 2, rows + sizes // 2
+
+    def off(self, y: Floats) -> Floats:
+        """What is left of y without the median of each cell."""
+        self._table[self._at] = y
+        ordered = np.sort(self._table.reshape(self._shape), axis=1).ravel()
+        left: Floats = y - ((ordered[self._low] + ordered[self._high]) / 2)[self._of]
+        return left
+
+
+def _aligned(y: Floats, offsets: Sequence[_Cells]) -> Floats:
+    """What is left of y without the median of each cell, one kind of cell after the other."""
+    for cells in offsets:
+        y = cells.off(y)
     return y

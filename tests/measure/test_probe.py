@@ -79,6 +79,29 @@ def test_sites_that_are_visited_once_in_a_session_are_the_control_together():
     assert of(result, "counted.vendor")["verdict"] == "independent"
 
 
+def test_a_host_that_pages_load_from_too_is_asked_program_by_program():
+    """A page's request stands between the visit and the report of it; hellos tell the two programs apart."""
+    phone = Phone()
+    phone.rows = [{**row, "name": "assets.example"} if row["name"] == "sa.vendor" else row for row in phone.rows]
+    for number, visit in enumerate(phone.visits):
+        if number % 3:
+            phone.upload("assets.example", visit.time + NS, 440)
+            phone.rows[-1]["flow_id"] = "page"
+    flows, exchanges, sessions, visits = phone.tables()
+    row = flows.filter(pl.col("name") == "assets.example")
+    hellos = {"sa.vendor": "t13i1511h1_aaaaaaaaaaaa_111111111111", "page": "t13d1516h2_bbbbbbbbbbbb_222222222222"}
+    mine = [row.with_columns(flow_id=pl.lit(name), ja4=pl.lit(ja4)) for name, ja4 in hellos.items()]
+    flows = pl.concat([flows.filter(pl.col("name") != "assets.example"), *mine])
+    told = of(probe(flows, exchanges, sessions, visits, options=QUICK), "assets.example")
+    assert told["verdict"] == "url_dependent"
+    assert told["program"] == "aaaaaaaaaaaa"
+    assert told["slope"]["estimate"] == pytest.approx(1.15, rel=0.15)
+    assert told["p"] == pytest.approx(3 / 300)  # the smallest that there is, times three that were asked
+    together = of(probe(flows.with_columns(ja4=pl.lit(None, pl.String)), exchanges, sessions, visits, options=QUICK), "assets.example")
+    assert together["program"] is None
+    assert together["slope"]["estimate"] < 0.9  # diluted
+
+
 def test_modes_are_told_apart():
     told = of(probe(*Phone(url_in=("normal",)).tables(), options=QUICK), "sa.vendor")
     assert told["modes"]["normal"]["verdict"] == "url_dependent"

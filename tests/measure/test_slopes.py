@@ -27,7 +27,7 @@ def inputs(random, sessions=8, visits=10, draws=299):
 
 
 def fitted(y, own, lagged, session):
-    return slopes.fit(y, own, lagged, (np.ones(len(y), np.int64), session), ALPHA)
+    return slopes.fit(y, own, lagged, np.zeros(len(y)), (np.ones(len(y), np.int64), session), ALPHA)
 
 
 @given(st.lists(st.integers(-20, 20), min_size=1, max_size=30))
@@ -75,3 +75,30 @@ def test_what_does_not_vary_has_no_slope_and_what_nothing_is_sent_to_has_none_ei
     assert np.isnan(fitted(own.real, nothing, lagged, session)[0].p)
     assert np.isnan(fitted(own.real, own, nothing, session)[1].p)
     assert fitted(2 * own.real, own, nothing, session)[0].estimate == pytest.approx(2, abs=0.01)
+
+
+def test_a_flush_of_two_visits_holds_two_session_means():
+    """Pads are centred within a session for the arrangements; what was uploaded is not."""
+    random = np.random.default_rng(4)
+    raw = random.integers(0, 800, (10, 3)).astype(float)
+    pads = raw - raw.mean(axis=1, keepdims=True)
+    order = random.random((299, 10, 3)).argsort(axis=2)
+    drawn = np.take_along_axis(np.broadcast_to(pads, order.shape), order, axis=2)
+
+    def flushed(x):  # the first two visits of a session in one flush, the third in another
+        return np.stack([x[..., :2].sum(axis=-1), x[..., 2]], axis=-1).reshape(*x.shape[:-2], 20)
+
+    own = slopes.Arranged(flushed(pads), flushed(drawn))
+    nothing = slopes.Arranged(np.zeros(20), np.zeros((299, 20)))
+    size = np.tile([2, 1], 10)
+    between = flushed(raw) - own.real
+    y = 300 * size + 1.2 * flushed(raw) + random.normal(0, 5, 20)
+    found = slopes.fit(y, own, nothing, between, (size, np.repeat(np.arange(10), 2)), ALPHA)[0]
+    assert found.estimate == pytest.approx(1.2, abs=0.05)
+    assert 1.1 < found.low <= 1.2 <= found.high < 1.3
+
+
+def test_an_end_that_no_arrangement_gives_is_open():
+    own, lagged, session = inputs(np.random.default_rng(5), sessions=2, visits=2, draws=99)
+    found = fitted(np.array([1.0, 5, 2, 9]), own, lagged, session)[0]
+    assert np.isnan(found.p) or (found.low == -np.inf and found.high == np.inf)

@@ -6,12 +6,14 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from . import blocks, results
 from . import options as cli
 from .pseudonymise import AddressPolicy, KeyFile, NamePolicy  # noqa: TC001  (likewise)
 
 Format = Literal["text", "json"]
 
 
+@blocks.takes_blocks
 def bundle(
     files: cli.Files,
     output: Annotated[str, typer.Option("--output", "-o", metavar="FILE", help="The bundle, a ZIP file.")],
@@ -28,12 +30,9 @@ def bundle(
     alpha: cli.Alpha = None,
     seed: cli.Seed = None,
     form: Annotated[Format, typer.Option("--format", help="What went in, on standard output.")] = "text",
-    local: cli.Local = None,
-    idle_gap: cli.IdleGap = None,
-    flow_idle: cli.FlowIdle = None,
-    max_flows: cli.MaxFlows = None,
-    country_db: cli.CountryDb = None,
-    asn_db: cli.AsnDb = None,
+    *,
+    reading: blocks.Reading,
+    databases: blocks.Databases,
     place: cli.Place = None,
     quiet: cli.Quiet = False,
 ) -> None:
@@ -52,25 +51,21 @@ def bundle(
     from . import bundling, progress
     from .rewriting import Rewriting
 
-    if sessions is None and not all(map(is_store, files)):
-        raise typer.BadParameter("--sessions: name the file that says which minutes were which mode")
+    results.refuse_without_sessions(files, sessions)
     if not hide and (key or addresses != "local" or names != "keep"):
         raise typer.BadParameter("--addresses, --names and --key are for --pseudonymise")
-    reading: Any = cli.given(local=local, idle_gap=idle_gap, flow_idle=flow_idle, max_flows=max_flows,
-                             place=cli.coordinates(place) if place else None)  # fmt: skip
-    databases: Any = cli.given(country_db=country_db, asn_db=asn_db)
     chosen = {name: value for name, value in (("alpha", alpha), ("seed", seed)) if value is not None}
     statistics: Any = {bundling.COMPARE: chosen, bundling.PROBE: chosen}
     warn = progress.warner(quiet=quiet)
     with tempfile.TemporaryDirectory(prefix="wiretally-") as folder, progress.bar(quiet=quiet) as look:
         if hide and any(map(is_store, files)):
             raise InputError(f"{files[0]}: a store holds no packets to rewrite; leave --pseudonymise out, or use captures")
-        rewriting = Rewriting(files, addresses, names, key, local or [], look, bundling.hosts_of(visits)) if hide else None
-        made = bundling.gathered(files, sessions, visits, Path(folder), rewriting, reading)
+        rewriting = Rewriting(files, addresses, names, key, reading.local or [], look, bundling.hosts_of(visits)) if hide else None
+        made = bundling.gathered(files, sessions, visits, Path(folder), rewriting, blocks.settings(reading, place=place))
         if rewriting and made.pseudonyms:
             for line in rewriting.warnings(made.pseudonyms):
                 warn(line)
-        about = bundling.make(made, statistics, databases | cli.given(progress=look), output)
+        about = bundling.make(made, statistics, blocks.settings(databases, progress=look), output)
     if form == "json" and output != "-":
         typer.echo(as_json(about), nl=False)
     elif not quiet and output != "-":

@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 
 from ..core.errors import InputError
 from ..evidence import archive
+from ..geo.catalogue import OWN_LIST
 from ..measure import inputs
 from ..store.cells import escaped
 from ..store.layout import is_store
@@ -228,6 +229,8 @@ def _portable(result: dict[str, Any], names: Mapping[str, str]) -> dict[str, Any
         row["source"] = names.get(row["source"], row["source"])
     for database in whole.get("basis", {}).get("databases", []):
         database["path"] = Path(database["path"]).name if database.get("path") else None
+        if database["type"] == OWN_LIST:
+            database["build_date"] = None  # when its file was written, which is another day elsewhere
     return whole
 
 

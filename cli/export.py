@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from . import blocks
 from . import options as cli
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 Format = Literal["parquet", "jsonl", "csv", "zeek"]
 
 
+@blocks.takes_blocks
 def export(
     files: cli.Files,
     output: Annotated[str, typer.Option("--output", "-o", metavar="FOLDER", help="Where the files go; made if it is not there.")],
@@ -22,14 +24,9 @@ def export(
     tables: Annotated[
         list[str] | None, typer.Option("--table", metavar="TABLE", help="Only this table (of zeek: this log); repeatable.")
     ] = None,
-    local: cli.Local = None,
-    idle_gap: cli.IdleGap = None,
-    flow_idle: cli.FlowIdle = None,
-    max_flows: cli.MaxFlows = None,
-    country_db: cli.CountryDb = None,
-    asn_db: cli.AsnDb = None,
-    second_db: cli.SecondDb = None,
-    catalogue: cli.Catalogue = None,
+    *,
+    reading: blocks.Reading,
+    databases: blocks.Databases,
     place: cli.Place = None,
     strict: cli.Strict = False,
     quiet: cli.Quiet = False,
@@ -53,11 +50,7 @@ def export(
         if name not in possible:
             raise typer.BadParameter(f"--table {name!r}: is none; with --format {form} there are {', '.join(possible)}")
     wanted = [name for name in possible if not tables or name in tables]
-    settings: Any = cli.given(
-        local=local, idle_gap=idle_gap, flow_idle=flow_idle, max_flows=max_flows,
-        country_db=country_db, asn_db=asn_db, second_db=second_db, catalogue=catalogue,
-        place=cli.coordinates(place) if place else None, strict=strict,
-    )  # fmt: skip
+    settings = blocks.settings(reading, databases, place=place, strict=strict)
     folder = Path(output)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

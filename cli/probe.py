@@ -10,10 +10,10 @@ from typing import Annotated, Any, Literal
 import typer
 from typer.core import TyperGroup
 
+from . import blocks, results
 from . import options as cli
 
 MEASURE = "FILE"  # the command that stands for captures; no user needs to type it
-Format = Literal["text", "json", "html"]
 
 
 class Group(TyperGroup):
@@ -29,27 +29,21 @@ app = typer.Typer(cls=Group, help="The length probe: does what is uploaded grow 
 
 
 @app.command(MEASURE)
+@blocks.takes_blocks
 def probe(
     files: cli.Files,
     visits: Annotated[str, typer.Option(metavar="CSV", help="Which pages were visited when, and how long the pad was: time,session,url,pad.")],
-    sessions: Annotated[
-        str | None,
-        typer.Option(metavar="CSV", help="Which minutes were which mode: session,device,mode,start,end,notes. Default: those "
-                                         "marked in the store."),
-    ] = None,
-    form: Annotated[Format, typer.Option("--format", help="A table, the whole result, or a report to read.")] = "text",
+    sessions: results.Sessions = None,
+    form: results.Form = "text",
     output: cli.Output = "-",
     alpha: cli.Alpha = None,
     least_slope: Annotated[
         float | None, typer.Option(metavar="BYTES", min=0, help="Growth per character that `independent` must exclude. Default: 0.25.")
     ] = None,
     seed: cli.Seed = None,
-    local: cli.Local = None,
-    idle_gap: cli.IdleGap = None,
-    flow_idle: cli.FlowIdle = None,
-    max_flows: cli.MaxFlows = None,
-    country_db: cli.CountryDb = None,
-    asn_db: cli.AsnDb = None,
+    *,
+    reading: blocks.Reading,
+    databases: blocks.Databases,
     place: cli.Place = None,
     strict: cli.Strict = False,
     quiet: cli.Quiet = False,
@@ -60,44 +54,16 @@ def probe(
 
     Example: wiretally probe phone.pcapng --sessions sessions.csv --visits visits.csv --format html -o probe.html
     """
-    from ..store.layout import is_store
-    from ..store.output import Output
     from . import pipeline, progress
 
-    if sessions is None and not all(map(is_store, files)):
-        raise typer.BadParameter("--sessions: name the file that says which minutes were which mode")
-    settings: Any = cli.given(
-        local=local, idle_gap=idle_gap, flow_idle=flow_idle, max_flows=max_flows,
-        country_db=country_db, asn_db=asn_db, place=cli.coordinates(place) if place else None, strict=strict,
-    )  # fmt: skip
+    results.refuse_without_sessions(files, sessions)
+    settings = blocks.settings(reading, databases, place=place, strict=strict)
     asked = {"alpha": alpha, "least_slope": least_slope, "seed": seed}
     statistics = {name: value for name, value in asked.items() if value is not None}
     with progress.bar(quiet=quiet) as look:
         watching: Any = cli.given(progress=look, warn=progress.warner(quiet=quiet))
         result = pipeline.probe(files, sessions, visits, statistics=statistics, **settings, **watching)
-    with Output(output) as target:
-        target.write(_rendered(result, form, width=None if target.file.isatty() else 124).encode())
-
-
-def _rendered(result: dict[str, Any], form: str, *, width: int | None) -> str:
-    """The result as text; `width` None asks for the terminal's own, in colour."""
-    if form == "html":
-        from ..report.probe_html import render
-
-        return render(result)
-    if form == "json":
-        from ..store.cells import as_json
-
-        return as_json(result)
-    import io
-
-    from rich.console import Console
-
-    from ..report.probe_terminal import Probe
-
-    with io.StringIO() as page:
-        Console(file=page, force_terminal=width is None, width=width).print(Probe(result))
-        return page.getvalue()
+    results.write(result, form, output)
 
 
 @app.command("plan")

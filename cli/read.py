@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from . import blocks
 from . import options as cli
 
 Table = Literal["flows", "exchanges", "tls", "dns", "http", "devices", "capture"]
@@ -24,20 +25,16 @@ GLANCE = {  # what fits on a screen
 }  # fmt: skip
 
 
+@blocks.takes_blocks
 def read(
     files: cli.Files,
     table: Annotated[Table, typer.Option(help="Which table.")] = "flows",
     form: Annotated[Format, typer.Option("--format", help="text is a glance, the others hold everything.")] = "text",
     output: cli.Output = "-",
-    local: cli.Local = None,
-    idle_gap: cli.IdleGap = None,
-    flow_idle: cli.FlowIdle = None,
-    max_flows: cli.MaxFlows = None,
+    *,
+    reading: blocks.Reading,
     packets: cli.Packets = None,
-    country_db: cli.CountryDb = None,
-    asn_db: cli.AsnDb = None,
-    second_db: cli.SecondDb = None,
-    catalogue: cli.Catalogue = None,
+    databases: blocks.Databases,
     place: cli.Place = None,
     strict: cli.Strict = False,
     quiet: cli.Quiet = False,
@@ -51,11 +48,7 @@ def read(
     from ..store.files import open_sink
     from . import pipeline, progress
 
-    settings: Any = cli.given(
-        local=local, idle_gap=idle_gap, flow_idle=flow_idle, max_flows=max_flows, packets=packets,
-        country_db=country_db, asn_db=asn_db, second_db=second_db, catalogue=catalogue,
-        place=cli.coordinates(place) if place else None, strict=strict,
-    )  # fmt: skip
+    settings = blocks.settings(reading, databases, place=place, packets=packets, strict=strict)
     attributor = pipeline.open_attributor(**settings) if table == "flows" else None
     with (
         open_sink(polars_schema(TABLES[table]), form, output, GLANCE[table]) as sink,

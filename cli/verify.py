@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from . import blocks
 from . import options as cli
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ GIB = 1 << 30
 SHOWN = 20  # differences that text writes out
 
 
+@blocks.takes_blocks
 def verify(
     files: Annotated[list[str], typer.Argument(metavar="BUNDLE|FILE…", help="A bundle, or captures for a second opinion.")],
     form: Annotated[Format, typer.Option("--format", help="Findings to read, or the whole report.")] = "text",
@@ -23,8 +25,8 @@ def verify(
     second: Annotated[bool, typer.Option("--tshark/--no-tshark", help="Ask tshark as well, where it is installed.")] = True,
     limit: Annotated[float, typer.Option("--limit-gb", min=0.001, metavar="GB", help="The most that a bundle may unpack to.")] = 64.0,
     local: cli.Local = None,
-    country_db: cli.CountryDb = None,
-    asn_db: cli.AsnDb = None,
+    *,
+    databases: blocks.Databases,
     quiet: cli.Quiet = False,
 ) -> None:
     """Checks a bundle: digests, versions, every number computed anew, and tshark's count of names and bytes.
@@ -43,9 +45,8 @@ def verify(
     if bundles and len(files) > 1:
         raise InputError(f"{bundles[0]}: a bundle is checked by itself; give one at a time")
     if bundles:
-        databases: Any = cli.given(country_db=country_db, asn_db=asn_db)
         with progress.bar(quiet=quiet) as look:
-            asked = databases | cli.given(progress=look)
+            asked = blocks.settings(databases, progress=look)
             report = checking.checked(bundles[0], limit=int(limit * GIB), databases=asked, second=second)
         lines = list(_of_bundle(report))
     else:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from . import blocks
 from . import options as cli
 
 if TYPE_CHECKING:
@@ -17,14 +18,13 @@ SOURCES = {"country": "country_source", "country_second": "second_source", "regi
 NO_NAME = frozenset(" \t\r\n/:@")  # of a URL, a port, a mail address: what a host name never holds
 
 
+@blocks.takes_blocks
 def where(
     targets: Annotated[list[str], typer.Argument(metavar="ADDRESS|NAME…", help="IP addresses and host names.")],
     form: Annotated[Format, typer.Option("--format", help="text is a list for each, the others a table.")] = "text",
     output: cli.Output = "-",
-    country_db: cli.CountryDb = None,
-    asn_db: cli.AsnDb = None,
-    second_db: cli.SecondDb = None,
-    catalogue: cli.Catalogue = None,
+    *,
+    databases: blocks.Databases,
     place: cli.Place = None,
     rtt: Annotated[
         float | None,
@@ -46,10 +46,7 @@ def where(
     for target in targets:
         if not is_address(target) and (not target or NO_NAME.intersection(target)):
             raise typer.BadParameter(f"{target!r} is neither an address nor a host name: write 203.0.113.7 or host.example")
-    settings: Any = cli.given(
-        country_db=country_db, asn_db=asn_db, second_db=second_db, catalogue=catalogue,
-        place=cli.coordinates(place) if place else None,
-    )  # fmt: skip
+    settings = blocks.settings(databases, place=place)
     frame = pipeline.where(targets, rtt_ms=rtt, **settings)
     if form == "text":
         with Output(output) as page:

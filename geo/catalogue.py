@@ -32,6 +32,7 @@ COLUMNS = ("owner", "domain", "match", "product", "category", "country", "source
 MAX_NAME = 4 * 253  # RFC 1035 §2.3.4 allows 253 characters of text; each may be written as \DDD
 OWNER_COLUMNS = ("owner", "parent", "source", "date")
 CATALOGUE, THIRD_PARTY_WEB, DOMAIN = "catalogue", "third-party-web", "domain"
+OWN_LIST = "the user's own list"
 
 
 class List(NamedTuple):
@@ -161,7 +162,7 @@ class Catalogue:
             for each in self.lists
         ] + [
             {
-                "name": each.name, "kind": "catalogue", "path": str(each.path), "type": "the user's own list",
+                "name": each.name, "kind": "catalogue", "path": str(each.path), "type": OWN_LIST,
                 "build_date": f"{datetime.fromtimestamp(each.path.stat().st_mtime, UTC):%Y-%m-%d}", "licence": None,
                 "attribution": None, "sha256": sha256(each.path),
             }

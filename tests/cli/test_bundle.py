@@ -69,6 +69,22 @@ def test_one_byte_of_one_capture_says_where(sample, bundle, tmp_path):
     assert "numbers  not computed: an input was changed" in shown.stdout
 
 
+def test_the_user_s_list_counts_and_its_absence_is_named(sample, tmp_path):
+    own, target = tmp_path / "own.csv", tmp_path / "evidence.zip"
+    own.write_text("domain,owner\nmiui.com,Somebody\n")
+    shown = run("bundle", sample / "capture.pcapng.zst", *marks(sample), "--catalogue", own, "-o", target)
+    assert shown.exit_code == 0, shown.output
+    own.touch()  # a copy elsewhere is of another time
+    same = run("verify", target, "--no-tshark", "--catalogue", own)
+    assert same.exit_code == 0, same.output
+    without = run("verify", target, "--no-tshark")
+    assert without.exit_code == 1
+    assert "database own.csv: another file here" in without.stdout
+    assert ": Somebody there, " in without.stdout
+    with zipfile.ZipFile(target) as inside:
+        assert {each["name"]: each["build_date"] for each in json.loads(inside.read("bundle.json"))["databases"]}["own.csv"] is None
+
+
 def edited(bundle, target, name, change, manifest_too=lambda manifest: manifest["versions"].update(numpy="1.0")):
     """The bundle as a forger would make it: one file changed, and its digests with it."""
     from wiretally.evidence import archive

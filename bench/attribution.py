@@ -90,8 +90,10 @@ def statuses(attributor: Attributor, addresses: list[str]) -> pl.DataFrame:
     """remote_ip, country, geo_status, asn of each, in order."""
     import polars as pl
 
-    kinds = {"remote_ip": pl.String, "name": pl.String, "rtt_remote_ms": pl.Float64}
-    return attributor.join(pl.DataFrame({"remote_ip": addresses, "name": None, "rtt_remote_ms": None}, schema=kinds))
+    from ..geo.roundtrips import ASKED
+
+    kinds = ASKED | {"name": pl.String}
+    return attributor.join(pl.DataFrame(dict.fromkeys(kinds) | {"remote_ip": addresses}, schema_overrides=kinds))
 
 
 def samples(prefixes: list[str], seed: int = 1) -> tuple[list[str], list[int], list[float]]:

@@ -91,7 +91,7 @@ class Attributor:
         self._aliases.learn(told)
 
     def join(self, flows: pl.DataFrame) -> pl.DataFrame:
-        """`flows` (with remote_ip, name, rtt_remote_ms) with the ATTRIBUTION columns after its own, rows in order."""
+        """`flows` (with name and `roundtrips.ASKED`) with the ATTRIBUTION columns after its own, rows in order."""
         flows = flows.drop([column.name for column in ATTRIBUTION], strict=False)
         placed = self._placed.rows(flows["remote_ip"]).join(self._trips.bounds(flows), on="remote_ip", how="left")
         named = self._unmasked(self._named.rows(flows["name"]))

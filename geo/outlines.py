@@ -37,6 +37,7 @@ class Outlines:
 
     def __init__(self, path: Path = BUNDLED / "outlines.npz") -> None:
         self.path = path
+        self._last: tuple[tuple[float, float], dict[str, float]] | None = None
 
     @cached_property
     def _rings(self) -> dict[str, list[Floats]]:
@@ -70,10 +71,11 @@ class Outlines:
             return 0.0
         return min(float(to_edges_km(place, ring).min()) for ring in rings)
 
-
     def distances_km(self, place: tuple[float, float]) -> dict[str, float]:
-        """To every country that has an outline of its own."""
-        return {code: km for code in self.codes if (km := self.distance_km(place, code)) is not None}
+        """To every country that has an outline of its own; those from the last place are kept."""
+        if self._last is None or self._last[0] != place:
+            self._last = place, {code: km for code in self.codes if (km := self.distance_km(place, code)) is not None}
+        return self._last[1]
 
 
 def inside(place: tuple[float, float], rings: list[Floats]) -> bool:

@@ -2,7 +2,9 @@
 
 Theory: a server that answers within t ms is at most t × 100 km away, so a country that begins further off is refuted. A
 short way round never confirms a place: it only leaves the countries within it. The smallest round trip of an address
-counts, over all its flows; and beside it that of its prefix, since a /24 (IPv6: a /48) is the smallest network that is
+counts, over all its flows: of TCP the smallest in the whole flow (`rtt_remote_min_ms`), which leaves out what repeated
+segments make doubtful and refusals, that anybody may send; of QUIC, where a repeated hello only makes it longer, that of
+the handshake (`rtt_remote_ms`). And beside it that of its prefix, since a /24 (IPv6: a /48) is the smallest network that is
 routed on its own, and what stands near one of its addresses most often stands near all.
 
 The bound holds where the round trip is that of the server's own answer. A transparent proxy on the way answers in its
@@ -28,6 +30,7 @@ OUTLINE_KM = 100.0  # outlines at 1:50 million, islands they leave out, a config
 MARGIN_KM = OUTLINE_KM + (CLOCK_MS + HOP_MS) * KM_PER_RTT_MS
 MOST_KNOWN = 1 << 18
 MOST_POSSIBLE = 12  # countries: a longer list says nothing
+ASKED = {"remote_ip": pl.String, "transport": pl.String, "rtt_remote_ms": pl.Float64, "rtt_remote_min_ms": pl.Float64}
 SLASH_24, SLASH_48 = r"^(\d+\.\d+\.\d+\.)", r"^([0-9a-f]+:[0-9a-f]+:[0-9a-f]*:)"  # as they are written
 ZEROS_FOLLOW = r"^([0-9a-f]+:)"  # 2001::1: "::" stands for the second and third group too
 
@@ -61,12 +64,12 @@ class RoundTrips:
         }
 
     def bounds(self, flows: pl.DataFrame) -> pl.DataFrame:
-        """remote_ip, max_distance_km, prefix_max_distance_km; `flows`: remote_ip, rtt_remote_ms.
+        """remote_ip, max_distance_km, prefix_max_distance_km; `flows`: with the columns of `ASKED`.
 
         A row per address that the frame holds; null where there was no round trip. A time that ran backwards or stood
         still is none: a clock that did not move measures nothing.
         """
-        rtt = pl.col("rtt_remote_ms")
+        rtt = pl.when(pl.col("transport") == "tcp").then("rtt_remote_min_ms").otherwise("rtt_remote_ms")
         usable = pl.when(rtt.is_finite() & (rtt > 0)).then(rtt)
         now = flows.filter(pl.col("remote_ip").is_not_null()).group_by("remote_ip").agg(usable.min().alias("remote_ip_ms"))
         now = now.with_columns(prefix=prefix(), prefix_ms="remote_ip_ms")

@@ -13,7 +13,7 @@ import polars as pl
 from ..core.errors import InputError
 from .attributor import BY_NETWORK
 from .catalogue import is_address
-from .roundtrips import possible
+from .roundtrips import ASKED, possible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,8 +44,8 @@ def where(targets: Sequence[str], attributor: Attributor, rtt_ms: float | None =
     asked = pl.DataFrame({
         "remote_ip": [each if is_address(each) else None for each in targets],
         "name": [None if is_address(each) else each for each in targets],
-        "rtt_remote_ms": [rtt_ms] * len(targets),
-    }, schema={"remote_ip": pl.String, "name": pl.String, "rtt_remote_ms": pl.Float64})  # fmt: skip
+        "transport": None, "rtt_remote_ms": rtt_ms, "rtt_remote_min_ms": None,
+    }, schema_overrides=ASKED | {"name": pl.String})  # fmt: skip
     rows = []
     for target, found in zip(targets, attributor.join(asked).to_dicts(), strict=True):
         row = dict.fromkeys(COLUMNS) | {"target": target} | {name: found[name] for name in FOUND}

@@ -3,8 +3,8 @@ import random
 
 import polars as pl
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from crafting.packets import ACK, MS, RST, START, SYN, dissect, tcp, udp
+from crafting.quic import DCID, SCID, crypto, hello_message, initial
 from wiretally.core.errors import DatabaseError, InputError
 from wiretally.core.schema import ATTRIBUTION, DNS, FLOWS, polars_schema
 from wiretally.geo import attributor as module
@@ -154,17 +154,48 @@ class TestLightSpeed:
         assert one(berlin, SINGAPORE, None, 200.0)["max_distance_km"] == 900.0
         assert one(berlin, GOOGLE, None, 200.0)["max_distance_km"] == 20_000.0
 
-    @given(
-        st.lists(st.tuples(st.sampled_from([SINGAPORE, GOOGLE]), st.none() | st.floats(0.001, 300)), max_size=12),
-        st.integers(1, 5),
-    )
-    def test_any_split_into_frames_ends_at_the_same_bound(self, rows, size):
-        attributor = Attributor.open()
-        for start in range(0, len(rows), size):
-            attributor.join(flows(*((address, None, rtt) for address, rtt in rows[start : start + size])))
-        for address in {address for address, _ in rows}:
-            least = min((rtt for other, rtt in rows if other == address and rtt is not None), default=None)
-            assert one(attributor, address)["max_distance_km"] == (least if least is None else least * KM_PER_RTT_MS)
+
+def segments(*steps):
+    """(ms, from the phone?, flags, seq, ack, data) of a connection to Singapore."""
+    return [(START + ms * MS, tcp(data, up=up, flags=flags, seq=seq, ack=ack, server=SINGAPORE)) for ms, up, flags, seq, ack, data in steps]
+
+
+def shaken(answer, done=None):
+    """A handshake that is answered after some ms."""
+    return [(0, True, SYN, 0, 0, b""), (answer, False, SYN | ACK, 0, 1, b""), (done or answer + 1, True, ACK, 1, 1, b"")]
+
+
+def asked(sent, answered, seq=1):
+    """A byte, and what acknowledges it."""
+    return [(sent, True, ACK, seq, 1, b"x"), (answered, False, ACK, 1, seq + 1, b"")]
+
+
+def quic(*times):
+    """Initials of the phone at some ms, the last time is that of the answer."""
+    first, answer = initial(crypto(hello_message())), initial(b"\x02" + bytes(4), dcid=SCID, scid=b"", keys_of=DCID, side="server")
+    return [(START + ms * MS, udp(first if ms != times[-1] else answer, up=ms != times[-1], remote_port=443, server=SINGAPORE)) for ms in times]
+
+
+class TestPackets:
+    """From Berlin light needs 97 ms to Singapore and back, margins taken off."""
+
+    @pytest.mark.parametrize(("packets", "km", "check"), [
+        (segments(*shaken(170)), 17_000.0, "plausible"),
+        (segments(*shaken(9)), 900.0, "impossible"),
+        (segments(*shaken(170), *asked(200, 209)), 900.0, "impossible"),
+        (segments(*asked(0, 9)), 900.0, "impossible"),  # the handshake was not captured
+        (segments((0, True, SYN, 0, 0, b""), *((1000 + ms, *rest) for ms, *rest in shaken(5))), None, "unknown"),
+        (segments((0, True, SYN, 0, 0, b""), *((1000 + ms, *rest) for ms, *rest in shaken(5)), *asked(1200, 1370)), 17_000.0, "plausible"),
+        (segments(*shaken(170), (200, True, ACK, 1, 1, b"x"), *asked(1200, 1209)), 17_000.0, "plausible"),  # sent again
+        (segments((0, True, SYN, 0, 0, b""), (1, False, RST | ACK, 0, 1, b"")), None, "unknown"),  # anybody may send a reset
+        (quic(0, 170), 17_000.0, "plausible"),
+        (quic(0, 165, 170), 17_000.0, "plausible"),
+        (quic(0, 9), 900.0, "impossible"),
+    ])  # fmt: skip
+    def test_what_they_allow(self, berlin, packets, km, check):
+        (row,) = berlin.join(dissect(packets).tables["flows"]).to_dicts()
+        assert (row["country"], row["max_distance_km"], row["geo_check"]) == ("SG", km, check)
+        assert row["geo_status"] == ("refuted" if check == "impossible" else "agree")
 
 
 class TestOncePerRun:

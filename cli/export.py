@@ -65,8 +65,10 @@ def export(
                 sinks[FROM[name]] = stack.enter_context(ZeekSink(name, str(folder / f"{name}.log")))
             else:
                 sinks[name] = stack.enter_context(open_sink(polars_schema(TABLES[name]), form, str(folder / f"{name}.{form}")))
-        watching: Any = cli.given(progress=look, warn=progress.warner(quiet=quiet))
-        for name, frame in pipeline.frames(files, tuple(sinks), attributor, **settings, **watching):
+        warn = progress.warner(quiet=quiet)
+        watching: Any = cli.given(progress=look, warn=warn)
+        stream = pipeline.frames(files, tuple(sinks), attributor, **settings, **watching)
+        for name, frame in pipeline.with_warnings(stream, attributor, warn):
             sinks[name].write(frame)
     if not quiet:
         typer.echo(f"wiretally: {len(wanted)} files in {escaped(output)}", err=True)

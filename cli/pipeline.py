@@ -93,7 +93,7 @@ def frames(
     listed = _listed(paths)
     joins = attributor and _without_places(listed, attributor, options.get("warn", _ignore))
     if any(map(is_store, listed)):
-        yield from _stored(listed, tables, attributor)
+        yield from _stored(listed, tables, attributor, options.get("warn", _ignore))
         return
     devices = Devices() if "devices" in tables else None
     asked = DISSECTED.intersection(tables) | (OF_DEVICES if devices else set()) | ({"aliases"} if attributor else set())
@@ -146,9 +146,11 @@ def frames(
 
 
 def _stored(
-    listed: list[str], tables: Collection[str], attributor: Attributor | None
+    listed: list[str], tables: Collection[str], attributor: Attributor | None, warn: Callable[[str], None]
 ) -> Iterator[tuple[str, pl.DataFrame]]:
     """The same from a live store, which may be written meanwhile."""
+    from ..measure.hidden import Hidden
+    from ..store.cells import escaped
     from ..store.reader import read_store
     from .devices import Devices
 
@@ -166,6 +168,11 @@ def _stored(
     for name, frame in found.items():
         if name in tables and frame.height:
             yield name, _whole(name, attributor.join(frame) if name == "flows" and attributor else frame)
+    if "flows" in tables:
+        hidden = Hidden()
+        hidden.add(found["flows"])
+        for line in hidden.encrypted():
+            warn(escaped(line))
 
 
 def read(path: Paths, **options: Unpack[ReadOptions]) -> Observations:
@@ -187,6 +194,8 @@ def read(path: Paths, **options: Unpack[ReadOptions]) -> Observations:
     found = _gathered(frames(path, TABLES, **options), TABLES)
     attributor.learn(found["dns"])
     found["flows"] = _without_places(_listed(path), attributor, keep).join(found["flows"])
+    for line in told(attributor, found["capture"]["last_seen"].max()):
+        keep(line)
     return Observations(**found, warnings=tuple(warnings))
 
 
@@ -348,20 +357,33 @@ def _measured(
     rows = times_as_text(found["capture"]).to_dicts()
     result["capture"] = [row | {"sha256": (digest or {}).get(row["source"])} for row in rows]
     result["basis"] |= {"databases": attributor.databases, "versions": versions()}
-    result["basis"]["warnings"] += [*told(attributor, found["capture"]), *hidden]
+    result["basis"]["warnings"] += [*told(attributor, found["capture"]["last_seen"].max()), *hidden]
     return result
 
 
-def told(attributor: Attributor, capture: pl.DataFrame | None = None) -> list[str]:
+def with_warnings(
+    stream: Iterator[tuple[str, pl.DataFrame]], attributor: Attributor | None, warn: Callable[[str], None]
+) -> Iterator[tuple[str, pl.DataFrame]]:
+    """The frames; after the last of them what a reader must know of the databases on the day of the latest flow."""
+    latest: Any = None
+    for name, frame in stream:
+        yield name, frame
+        if attributor and name == "flows":
+            latest = max(filter(None, (latest, frame["last_seen"].max())), default=None)
+    for line in told(attributor, latest) if attributor else ():
+        warn(line)
+
+
+def told(attributor: Attributor, day: object = None) -> list[str]:
     """What a reader must know of the databases: those that are old, on the day of the capture where there is one, so that
     a result stays the same; and lists with lines that are no rule for a host.
     """  # noqa: D205  (one sentence)
     from ..geo.updates import warnings
+    from ..store.cells import escaped
 
-    latest = capture["last_seen"].max() if capture is not None else None
     lists = attributor.catalogue.theirs
     lines = [f"{each.name}: {each.left_out} lines are no rule for a host and were left out" for each in lists if each.left_out]
-    return [*warnings(attributor.databases, latest), *lines]
+    return [escaped(line) for line in (*warnings((attributor.country, attributor.asn, attributor.second), day), *lines)]
 
 
 def marked(listed: list[str]) -> list[Session]:

@@ -54,6 +54,8 @@ def read(
         open_sink(polars_schema(TABLES[table]), form, output, GLANCE[table]) as sink,
         progress.bar(quiet=quiet) as look,
     ):
-        watching: Any = cli.given(progress=look, warn=progress.warner(quiet=quiet))
-        for _, frame in pipeline.frames(files, (table,), attributor, **settings, **watching):
+        warn = progress.warner(quiet=quiet)
+        watching: Any = cli.given(progress=look, warn=warn)
+        stream = pipeline.frames(files, (table,), attributor, **settings, **watching)
+        for _, frame in pipeline.with_warnings(stream, attributor, warn):
             sink.write(frame)

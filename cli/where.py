@@ -60,7 +60,7 @@ def where(
             credit = f": {database['attribution']}" if database["attribution"] else ""
             typer.echo(f"{escaped(str(database['name']))} of {database['build_date']}{credit}", err=True)
         for line in pipeline.told(attributor):
-            typer.echo(f"wiretally: warning: {escaped(line)}", err=True)
+            typer.echo(f"wiretally: warning: {line}", err=True)
 
 
 def _lists(rows: Sequence[dict[str, Any]]) -> Iterator[str]:

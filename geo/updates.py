@@ -176,12 +176,12 @@ def _origin(info: dict[str, str | None]) -> str:
     return "environment" if os.environ.get(variable) else "bundled"
 
 
-def warnings(databases: Sequence[dict[str, str | None]], day: object = None) -> list[str]:
+def warnings(databases: Sequence[Database], day: object = None) -> list[str]:
     """A line for each database that is older than six months, on the day of a capture or today: places move."""
     at = day.date() if isinstance(day, datetime) else None
     since = "before the capture" if at else "ago"
     return [
-        f"{each['name']} was built on {each['build_date']}, more than six months {since}: places may be out of date"
+        f"{each.name} was built on {each.built}, more than six months {since}: places may be out of date"
         for each in databases
-        if each["kind"] in KINDS and each["build_date"] and age_days(each["build_date"], at) > OLD_DAYS
-    ]  # fmt: skip
+        if age_days(each.built, at) > OLD_DAYS
+    ]

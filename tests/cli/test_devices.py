@@ -145,7 +145,9 @@ def test_a_capture_and_the_store_of_it_know_the_same_devices(tmp_path):
         dissector = Dissector(pipeline.dissect_options(pipeline.DISSECTED, {}))
         dissector.feed(batch(story()))
         store.keep(dissector.tick(end=True))
-    assert_frame_equal(wiretally.read(tmp_path / "home.db").devices, seen.devices)
+    again = wiretally.read(tmp_path / "home.db")
+    assert_frame_equal(again.devices, seen.devices)
+    assert again.warnings == seen.warnings != ()
 
 
 @pytest.mark.parametrize("table", ["text", "json", "html"])

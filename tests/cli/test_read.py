@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +17,9 @@ from scapy.layers.dns import DNS, DNSQR
 from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.l2 import Ether
 from scapy.utils import wrpcap
-from wiretally.cli.main import main
+from typer.testing import CliRunner
+from wiretally.cli.main import app, main
+from wiretally.geo.databases import KINDS
 
 SAMPLE = str(Path(wiretally.__file__).parent / "data" / "samples" / "leaky" / "capture.pcapng.zst")
 FILE_HEADER = 24  # bytes of a pcap file before its first packet
@@ -191,3 +194,19 @@ def test_the_first_packets_are_told_where_they_are_asked_for(run, capture):
     assert rows[1]["first_packets"][0]["gap_ms"] is None
     assert json.loads(run(capture, "--format", "jsonl", "-q").stdout.splitlines()[0])["first_packets"] is None
     assert run(capture, "--packets", 65).returncode == 2
+
+
+def test_databases_that_were_old_on_the_day_of_the_capture_are_said_once(run, tmp_path):
+    path = tmp_path / "later.pcap"
+    packets = [Ether() / IP(src="192.168.4.20", dst="198.51.100.7") / TCP(sport=50000 + at, dport=80, flags="S") for at in range(3)]
+    for packet in packets:
+        packet.time = datetime(2027, 6, 1, tzinfo=UTC).timestamp()
+    wrpcap(str(path), packets)
+    lines = run(path, "--format", "csv", "-o", tmp_path / "flows.csv").stderr.decode().splitlines()
+    assert len(lines) == len(KINDS)
+    assert all(line.startswith("wiretally: warning: ") and "more than six months before the capture" in line for line in lines)
+    assert list(wiretally.read(path).warnings) == [line.removeprefix("wiretally: warning: ") for line in lines]
+    assert run(path, "--format", "csv", "-o", tmp_path / "flows.csv", "-q").stderr == b""
+    assert run(path, "--table", "exchanges", "--format", "csv", "-o", tmp_path / "x.csv").stderr == b""  # nothing was attributed
+    exported = CliRunner().invoke(app, ["export", str(path), "-o", str(tmp_path / "logs")])
+    assert [line for line in exported.stderr.splitlines() if "warning" in line] == lines

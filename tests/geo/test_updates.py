@@ -148,7 +148,6 @@ class TestStatus:
                            (datetime(2027, 6, 1, tzinfo=UTC), 3)],
     )  # fmt: skip
     def test_a_database_older_than_six_months_is_said(self, day, lines):
-        infos = [open_database(kind).info for kind in ("country", "asn", "second")]
-        told = updates.warnings(infos, day)
+        told = updates.warnings([open_database(kind) for kind in ("country", "asn", "second")], day)
         assert len(told) == lines
         assert all("more than six months before the capture" in line for line in told)

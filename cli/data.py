@@ -79,7 +79,7 @@ def status(
         sink.write(frame)
     if not quiet:
         for row in frame.filter(pl.col("old")).iter_rows(named=True):
-            typer.echo(f"wiretally: {row['name']} is {row['age_days']} days old: places may be out of date", err=True)
+            typer.echo(f"wiretally: {row['name']} is {row['age_days']} days old and may be out of date", err=True)
 
 
 def _usable(path: Path) -> bool:

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 LOCALLY_ADMINISTERED = "26aeAE"  # second digit of an address whose U/L bit is set and group bit is not: IEEE 802 §8.4
 UNSPECIFIED = ("0.0.0.0", "::")  # noqa: S104  (addresses in packets)
 NAMING = ("dhcp", "mdns", "llmnr", "netbios")  # the other sources tell software
-NO_VENDOR = "IEEE Registration Authority"  # of blocks that are given out in smaller ones
 
 
 class Devices:
@@ -54,6 +53,8 @@ class Devices:
         """One row per link address; without one, per network address."""
         import polars as pl
 
+        from ..geo.vendors import Vendors
+
         schema = polars_schema(DEVICES)
         devices = (
             self._ends.sort("first_seen", "address")
@@ -71,7 +72,7 @@ class Devices:
             devices.join(said, on="key", how="left", maintain_order="left")
             .with_columns(
                 randomised=pl.col("mac").str.slice(1, 1).is_in(list(LOCALLY_ADMINISTERED)),
-                vendor=pl.Series(vendors(devices["mac"].to_list()), dtype=pl.String()),
+                vendor=pl.Series(Vendors().of(devices["mac"].to_list()), dtype=pl.String()),
             )
             .with_columns(pl.col("names", "name_sources", "software").fill_null(pl.lit([], schema["names"])))
             .select(list(schema)).cast(schema)  # type: ignore[arg-type]
@@ -94,22 +95,3 @@ class Devices:
         return names.group_by("key").agg(names=pl.col("name"), name_sources=pl.col("source")).join(
             software.group_by("key").agg(software=pl.col("name")), on="key", how="full", coalesce=True
         )  # fmt: skip
-
-
-def vendors(macs: list[str | None]) -> list[str | None]:
-    """Who the IEEE has assigned each address block to; null for randomised addresses and for unknown blocks."""
-    known: dict[str, str | None] = {}
-    for mac in macs:
-        if mac is not None and mac[:8] not in known:
-            known[mac[:8]] = None if mac[1] in LOCALLY_ADMINISTERED else _vendor(mac)
-    return [known.get(mac[:8]) if mac is not None else None for mac in macs]
-
-
-def _vendor(mac: str) -> str | None:
-    from netaddr import EUI, NotRegisteredError
-
-    try:
-        organisation = EUI(mac).oui.registration().org
-    except NotRegisteredError:
-        return None
-    return None if organisation == NO_VENDOR else str(organisation)

@@ -26,6 +26,7 @@ from ..core.errors import DatabaseError, EnvironmentFault, InputError
 from .addresses import pack, placeable
 from .databases import BUNDLED, KINDS, VARIABLES, Database, data_folder, open_database
 from .shared import Shared
+from .vendors import Vendors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -156,7 +157,7 @@ def by_geoipupdate(configuration: Path | None = None) -> list[Path]:
 def status(today: date | None = None) -> list[dict[str, object]]:
     """Every database and list in use: kind, name, build_date, age_days, old, licence, path, origin, sha256."""
     rows: list[dict[str, object]] = []
-    infos = [open_database(kind).info for kind in KINDS] + Shared().info()
+    infos = [open_database(kind).info for kind in KINDS] + Shared().info() + [Vendors().info()]
     for info in infos:
         days = age_days(str(info["build_date"]), today)
         rows.append({

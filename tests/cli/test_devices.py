@@ -20,7 +20,7 @@ from polars.testing import assert_frame_equal
 from scapy.layers.dhcp import BOOTP, DHCP
 from typer.testing import CliRunner
 from wiretally.cli import pipeline
-from wiretally.cli.devices import Devices, vendors
+from wiretally.cli.devices import Devices
 from wiretally.cli.main import app
 from wiretally.core.errors import InputError
 from wiretally.core.schema import ANNOUNCED, DEVICES, FLOWS, polars_schema
@@ -86,13 +86,6 @@ def test_names_belong_to_the_link_address_or_to_whoever_had_the_address_then():
         (PHONE, ["Pixel-7", "pixel-7.local"], ["dhcp", "mdns"], ["android-dhcp-14"]),
         (TABLET, ["tablet.local"], ["mdns"], ["Linux UPnP/1.0"]),
     ]
-
-
-def test_vendors_of_blocks_and_of_none():
-    assert vendors([TABLET, None, PHONE, "dc:a6:32:01:02:03", "ff:ff:ff:ff:ff:ff"]) == [
-        "Google, Inc.", None, None, "Raspberry Pi Trading Ltd", None,
-    ]  # fmt: skip
-    assert vendors(["70:b3:d5:00:00:01"]) == [None]  # given out in smaller blocks
 
 
 def story():

@@ -1,7 +1,8 @@
 """What devices say of themselves on the local network: names and software, in DHCP, SSDP and NetBIOS.
 
 Theory: these protocols are rare, so their datagrams are queued by the packet pass and read here, one at a time, the
-DHCP ones by dpkt. What answers in multicast DNS and LLMNR say is in the dns table already; `by_dns` takes it from there.
+DHCP ones by dpkt. What multicast DNS and LLMNR say is in the dns table already; `by_dns` takes it from there, also from
+additional records, where a device that is asked for its services tells its name and addresses (RFC 6763 §12.2).
 A name is a claim: nothing stops a device from calling itself, or another, what it likes.
 
 Rules: only what clients say counts, never what servers call them. Whatever does not parse says nothing. A claim is a
@@ -180,10 +181,12 @@ def by_dns(dns: pl.DataFrame) -> pl.DataFrame:
     import polars as pl
 
     schema = polars_schema(ANNOUNCED)
-    said = dns.filter(pl.col("service").is_in(["mdns", "llmnr"]) & (pl.col("answers").list.len() > 0))
-    if not said.height:
+    said = dns.filter(pl.col("service").is_in(["mdns", "llmnr"]))
+    both = said.select("time", "service", told=pl.concat_list("answers", "additional")).with_row_index("message")
+    told = both.filter(pl.col("told").list.len() > 0)
+    if not told.height:
         return pl.DataFrame(schema=schema)
-    records = said.select("time", "service", "answers").with_row_index("message").explode("answers").unnest("answers")
+    records = told.explode("told").unnest("told")
     hosts = records.filter(pl.col("type").is_in(["A", "AAAA"])).select("message", "time", "service", "name", ip="data")
     hosts = hosts.filter(~pl.col("name").str.ends_with(".arpa"))
     services = records.filter(pl.col("type") == "SRV").select(
@@ -192,8 +195,8 @@ def by_dns(dns: pl.DataFrame) -> pl.DataFrame:
         name=pl.col("data").str.split(" ").list.get(3, null_on_oob=True).str.replace_all(r"\032", " ", literal=True),
     )  # fmt: skip
     running = services.join(hosts, on=["message", "name"]).select("message", "time", "service", "ip", name="instance")
-    both = pl.concat([hosts, running.select(hosts.columns)]).drop_nulls("name").sort("message", maintain_order=True)
-    return both.select("time", pl.lit(None, pl.String()).alias("mac"), "ip", "name", source="service").cast(schema)  # type: ignore[arg-type]
+    found = pl.concat([hosts, running.select(hosts.columns)]).drop_nulls("name").sort("message", maintain_order=True)
+    return found.select("time", pl.lit(None, pl.String()).alias("mac"), "ip", "name", source="service").cast(schema)  # type: ignore[arg-type]
 
 
 class Heard:

@@ -69,8 +69,10 @@ class DnsRows:
         said, answers = messages[behind], meta[behind]
         frame = _transactions(asked, said, ends, answers, partner >= 0, names)
         frame |= _extensions(asked, said, interned)
-        listed = _answers(taken.joined("answers"), texts, names, interned, answers["answers_at"], said["answers"])
-        return columns.framed(DNS, {**frame, "answers": listed})
+        records, at = taken.joined("answers"), answers["answers_at"]
+        listed = _records(records, texts, names, interned, at, said["answers"])
+        more = _records(records, texts, names, interned, at + said["answers"], said["additional"])
+        return columns.framed(DNS, {**frame, "answers": listed, "additional": more})
 
 
 def pairs(meta: Array, messages: Array) -> Array:
@@ -146,9 +148,9 @@ def _extensions(asked: Array, said: Array, interned: Names) -> dict[str, pl.Seri
     }
 
 
-def _answers(records: Array, texts: list[str | None], names: pl.Series, interned: Names, at: Array, count: Array
+def _records(records: Array, texts: list[str | None], names: pl.Series, interned: Names, at: Array, count: Array
              ) -> pl.Series:  # fmt: skip
-    """The answer records of each row as a list."""
+    """The records of each row that lie in one run, as a list."""
     count = count.astype(np.int64)
     kind = polars_schema(DNS)["answers"]
     total = int(count.sum())

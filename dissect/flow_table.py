@@ -15,6 +15,7 @@ import numpy as np
 from ..core.jit import inline
 from .ip import PROTOCOL_TCP, V4_MAPPED
 from .link import Record
+from .nat64 import behind
 from .state import (
     ACTIVE,
     ALIVE,
@@ -209,6 +210,8 @@ def create(state: State, h: Record, hashed: np.uint64, now: int, answers: bool) 
     c["mac"] = h["src_mac"] if local_first else h["dst_mac"]
     c["has_mac"] = 1 if h["has_mac"] == 1 or (h["has_mac"] == 2 and local_first) else 0
     c["tunnel"] = h["tunnel"]
+    if h["version"] == 6:
+        c["remote_v4"] = behind(state, f["remote_hi"], f["remote_lo"])
     c["flow_id"] = identity(h, f, now)
     insert(state, hashed, place)
     return place, way

@@ -8,6 +8,7 @@ Rules: nothing is looked at row by row; what is the same for many rows (a name, 
 
 from __future__ import annotations
 
+from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -194,6 +195,7 @@ class Frames:
             "initial_rtt_ms": columns.milliseconds(initial, initial >= 0),
             "tls_setup_ms": columns.milliseconds(cold["setup_ns"], cold["setup_done"] != 0),
             "tunnel": _tunnels(cold["tunnel"]),
+            "remote_ipv4": _ipv4(cold["remote_v4"]),
             "first_packets": columns.packets(flows["counts"][:, :, PACKETS].sum(axis=1), firsts),
             "zero_rtt": columns.flags(cold["zero_rtt"] != 0, spoke_quic),
             "migrations": pl.select(pl.when(pl.Series(spoke_quic)).then(pl.Series(cold["migrations"]))).to_series(),
@@ -232,6 +234,12 @@ def _tunnels(chains: Array) -> pl.Series:
     return pl.Series([named(chain) for chain in distinct.tolist()], dtype=pl.String()).gather(place)
 
 
+def _ipv4(numbers: Array) -> pl.Series:
+    """IPv4 addresses as text; 0 is none."""
+    distinct, place = np.unique(numbers, return_inverse=True)
+    return pl.Series([str(IPv4Address(number)) if number else None for number in distinct.tolist()], dtype=pl.String()).gather(place)
+
+
 def _services(flows: Array, cold: Array, alpn: pl.Series) -> pl.Series:
     """What is spoken; inside TLS and QUIC: DNS, where the name or the protocol that is asked for says so."""
     spoken = flows["service"].copy()
@@ -243,12 +251,16 @@ def _services(flows: Array, cold: Array, alpn: pl.Series) -> pl.Series:
 
 
 def _gaps(flows: Array) -> dict[str, pl.Series]:
-    """Mean and population standard deviation of the time between packets of one way, in ms; null for one packet."""
+    """Mean and population standard deviation of the time between packets of one way, in ms.
+
+    Null for one packet, and where the last was stamped before the first.
+    """
     out = {}
     for number, way in enumerate(("up", "down")):
         gaps = flows["counts"][:, number, PACKETS] - 1
         known = gaps > 0
         span = (flows["way_last_ns"][:, number] - flows["way_first_ns"][:, number]) / 1e6
+        known &= span >= 0  # a clock that went back measures nothing
         mean = span / np.maximum(gaps, 1)
         spread = np.sqrt(np.maximum(flows["gap_squares"][:, number] / np.maximum(gaps, 1) - mean * mean, 0))
         out[f"{way}_gap_mean_ms"] = pl.select(pl.when(pl.Series(known)).then(pl.Series(mean))).to_series()

@@ -120,7 +120,7 @@ def walk(
             if status == OK:
                 h["tunnel"] = tunnel
         elif layer == LAYER_TRANSPORT:
-            status, layer, at, outer = inner(b, at, present, wire_end, h)
+            status, layer, at, outer, wire_end = inner(b, at, present, wire_end, h)
             if layer == LAYER_NONE:
                 return OK
             tunnel = inside(tunnel, outer)
@@ -283,28 +283,28 @@ def _transport(ip_at: int, at: int, wire_end: int, h: Record, reached: int) -> t
 
 
 @inline
-def inner(b: Bytes, at: int, present: int, wire_end: int, h: Record) -> tuple[int, int, int, int]:
-    """What a transport carries that is itself a packet: `(status, layer, at, tunnel)`.
+def inner(b: Bytes, at: int, present: int, wire_end: int, h: Record) -> tuple[int, int, int, int, int]:
+    """What a transport carries that is itself a packet: `(status, layer, at, tunnel, wire_end)`.
 
     LAYER_NONE where it is none, and the flow is this one.
     """
     protocol = h["protocol"]
     if h["fragment"] != 0 or (h["more"] != 0 and protocol != PROTOCOL_GRE):
-        return OK, LAYER_NONE, at, TUNNEL_NONE
+        return OK, LAYER_NONE, at, TUNNEL_NONE, wire_end
     if protocol in (PROTOCOL_TCP, PROTOCOL_ICMP):
-        return OK, LAYER_NONE, at, TUNNEL_NONE
+        return OK, LAYER_NONE, at, TUNNEL_NONE, wire_end
     if protocol == PROTOCOL_UDP:
-        layer, at, tunnel = udp_tunnel(b, at, min(present, wire_end))
-        return OK, layer, at, tunnel
+        layer, at, tunnel, wire_end = udp_tunnel(b, at, present, wire_end)
+        return OK, layer, at, tunnel, wire_end
     if protocol == PROTOCOL_IPIP:
-        return OK, LAYER_IP, at, TUNNEL_IPIP if h["version"] == 4 else TUNNEL_4IN6
+        return OK, LAYER_IP, at, TUNNEL_IPIP if h["version"] == 4 else TUNNEL_4IN6, wire_end
     if protocol == PROTOCOL_IPV6:
-        return OK, LAYER_IP, at, TUNNEL_6IN4 if h["version"] == 4 else TUNNEL_6IN6
+        return OK, LAYER_IP, at, TUNNEL_6IN4 if h["version"] == 4 else TUNNEL_6IN6, wire_end
     if protocol == PROTOCOL_GRE:
         layer, at = gre(b, at, min(present, wire_end))
-        return OK, layer, at, TUNNEL_GRE
+        return OK, layer, at, TUNNEL_GRE, wire_end
     if protocol == PROTOCOL_ETHERIP and present - at > 2:  # RFC 3378 §3: two bytes
-        return OK, LAYER_ETHERNET, at + 2, TUNNEL_ETHERIP
+        return OK, LAYER_ETHERNET, at + 2, TUNNEL_ETHERIP, wire_end
     if protocol == PROTOCOL_MPLS:  # RFC 4023: its label stack says the rest
-        return OK, ETHERTYPE_MPLS, at, TUNNEL_NONE
-    return OK, LAYER_NONE, at, TUNNEL_NONE
+        return OK, ETHERTYPE_MPLS, at, TUNNEL_NONE, wire_end
+    return OK, LAYER_NONE, at, TUNNEL_NONE, wire_end

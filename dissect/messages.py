@@ -13,11 +13,12 @@ from ..core.jit import inline, kernel
 from ..core.status import OK
 from ..core.wire import Bytes, be24, u8
 from .dns.message import MAX_ANSWERS, parse_dns
-from .dns.rdata import KIND_ADDRESS, TYPE_SVCB
+from .dns.rdata import KIND_ADDRESS, TYPE_AAAA, TYPE_SVCB
 from .exchange import name_since
 from .http import parse_request
 from .intern import begins_with, intern
 from .link import Record
+from .nat64 import is_ipv4only, learn_prefix
 from .resolver import learn
 from .state import (
     ANSWER_SHEET,
@@ -36,6 +37,8 @@ from .state import (
     PARSES_SKIPPED,
     RESOLVERS,
     RESOLVERS_FULL,
+    SERVICE_LLMNR,
+    SERVICE_MDNS,
     SHEETS_FULL,
     TLS_MALFORMED,
     TLS_ROWS,
@@ -242,7 +245,8 @@ def dns_message(state: State, b: Bytes, place: int, way: int, at: int, end: int,
         state["counters"][SHEETS_FULL] += 1
         return
     message = state["messages"][rows]
-    status, written = parse_dns(b, at, end, state["names"], state["work"], message, state["answers"], answers)
+    multicast = f["service"] == SERVICE_MDNS or f["service"] == SERVICE_LLMNR
+    status, written = parse_dns(b, at, end, state["names"], state["work"], message, state["answers"], answers, multicast)
     if status != OK:
         state["counters"][DNS_MALFORMED] += 1
         if message["valid"] == 0:
@@ -259,10 +263,12 @@ def dns_message(state: State, b: Bytes, place: int, way: int, at: int, end: int,
         return
     device_hi = f["local_hi"] if way == DOWN else f["remote_hi"]
     device_lo = f["local_lo"] if way == DOWN else f["remote_lo"]
-    for n in range(written):
+    for n in range(message["answers"]):
         answer = state["answers"][answers + n]
         if answer["kind"] == KIND_ADDRESS:
             learn(state, device_hi, device_lo, answer["hi"], answer["lo"], np.int64(message["qname"]), now)
+            if answer["type"] == TYPE_AAAA and not multicast and is_ipv4only(state["names"], message["qname"]):
+                learn_prefix(state, answer["hi"], answer["lo"])
         elif answer["type"] == TYPE_HTTPS or answer["type"] == TYPE_SVCB:
             learn_public_names(state, answer["data"])
             if answer["lo"] != 0 and begins_with(state["names"], answer["name"], DESIGNATED):

@@ -74,6 +74,7 @@ from .state import (
     HIGH_WATER,
     HTTP_ROWS,
     HTTP_SHEET,
+    INNER_SHORT,
     IP,
     LATEST,
     MALFORMED_PACKETS,
@@ -94,6 +95,7 @@ from .state import (
 )
 from .tcp import brings_news, is_new_connection, tcp_segment
 from .transport import read_transport
+from .tunnel import TUNNEL_NONE
 from .udp import service_of, udp_datagram
 
 ROOM = 1
@@ -184,6 +186,9 @@ def account(state: State, place: int, way: int, wire: int, now: int, h: Record) 
     before_packet(state, place, now)
     if h["cut"]:
         state["cold"][place]["inexact"] = 1
+    if h["short"] and h["tunnel"] != TUNNEL_NONE:
+        state["cold"][place]["inexact"] = 1
+        state["counters"][INNER_SHORT] += 1
     tcp = h["protocol"] == PROTOCOL_TCP and h["fragment"] == 0 and h["more"] == 0 and h["cut"] == 0
     if brings_news(f, way, h) if tcp else h["data_bytes"] > 0:
         before_data(state, place, way, now)

@@ -35,6 +35,7 @@ INDEX = 1 << 20
 FIRST_INDEX = 1 << 12
 NETWORKS = 64  # local networks that the user may give
 OUTER_NAMES = 256  # public names of ECH that are known
+NAT64_PREFIXES = 8  # of networks that translate to IPv4
 RESOLVERS = 512  # names of resolvers over HTTPS: those given, and those that networks designate
 NAMED_ENTRIES, NAMED_HEADS = 1 << 17, 1 << 18  # what devices have learned from DNS
 TLS_SHEET, DNS_SHEET, ANSWER_SHEET, HTTP_SHEET, EXCHANGE_SHEET, DATAGRAM_SHEET = 4096, 8192, 1 << 16, 4096, 1 << 15, 4096
@@ -121,6 +122,7 @@ COLD = np.dtype(
         ("tls_version", np.int32), ("cipher", np.int32),
         ("sni", np.int32), ("shape", np.int32), ("host", np.int32), ("dns_name", np.int32),
         ("mac", np.uint64), ("has_mac", np.uint8), ("tunnel", np.int64),
+        ("remote_v4", np.uint32),  # what the remote address stands for behind NAT64, 0 nothing
         ("quic_version", np.int64), ("initials", np.uint8, (2,)), ("opened", np.uint8),  # `opened`: 1 + the client's way
         ("cid_bytes", np.uint8, (2,)),  # of the connection ID in packets of the way
         ("zero_rtt", np.uint8), ("migrations", np.uint16),
@@ -180,6 +182,7 @@ NAMED = np.dtype(
      ("time", np.int64), ("name", np.int64)],
     align=True,
 )  # fmt: skip
+NAT64_PREFIX = np.dtype([("hi", np.uint64), ("lo", np.uint64), ("length", np.int64)], align=True)
 DATAGRAM = np.dtype([("slot", np.int64), ("flow_id", np.uint64), ("at", np.int64), ("end", np.int64), ("way", np.int64),
                      ("time", np.int64), ("exchanges", np.int64), ("service", np.int64), ("borrowed", np.int64)],
                     align=True)  # fmt: skip
@@ -195,16 +198,17 @@ INTERFACE_COUNTERS = 8
 # counters of the dissector itself: what was given up, and why
 (LOST_HOLES, LOST_BYTES, HELD_FULL, COLLECT_FULL, COLLECT_LONG, EVICTED, DNS_MALFORMED, TLS_MALFORMED, GAPS_FORGOTTEN,
  RECORDS_LOST, NAMES_FORGOTTEN, QUIC_SKIPPED, SHEETS_FULL, FRAGMENTS_LOST, CERTIFICATE_MALFORMED, CERTIFICATE_CUT,
- OUTER_FULL, CONNECTIONS_FORGOTTEN, PARSES_SKIPPED, ANSWERS_LEFT_OUT, ANNOUNCED_SKIPPED, RESOLVERS_FULL) = range(22)  # fmt: skip
+ OUTER_FULL, CONNECTIONS_FORGOTTEN, PARSES_SKIPPED, ANSWERS_LEFT_OUT, ANNOUNCED_SKIPPED, RESOLVERS_FULL, INNER_SHORT,
+ NAT64_FORGOTTEN) = range(24)  # fmt: skip
 COUNTER_NAMES = ("lost_holes", "lost_bytes", "held_full", "collect_full", "collect_long", "evicted", "dns_malformed",
                  "tls_malformed", "gaps_forgotten", "records_lost", "names_forgotten", "quic_skipped",
                  "sheets_full", "fragments_lost", "certificate_malformed", "certificate_cut", "outer_full",
                  "connections_forgotten", "parses_skipped", "answers_left_out", "announced_skipped",
-                 "resolvers_full")  # fmt: skip
+                 "resolvers_full", "inner_short", "nat64_forgotten")  # fmt: skip
 
 # places in `cursor`
 (FREE, DONE, TLS_ROWS, DNS_ROWS, ANSWERS, HTTP_ROWS, EXCHANGES, DATAGRAMS, FREE_NODES, FREE_COLLECTORS, SWEEP, HIGH_WATER,
- ACTIVE, NAMED_ROWS, NOW, BORROWED, FIRSTS, DELIVERY, CID_LENGTHS) = range(19)  # fmt: skip
+ ACTIVE, NAMED_ROWS, NOW, BORROWED, FIRSTS, DELIVERY, CID_LENGTHS, NAT64_ROWS) = range(20)  # fmt: skip
 # settings
 (IDLE_TCP, IDLE_OTHER, LINGER, LOCAL_NETWORKS, IDLE_GAP, MAX_ACTIVE, INDEX_MASK, IDLE_DNS,
  FIRST_PACKETS, LEAN) = range(10)  # fmt: skip
@@ -224,6 +228,7 @@ STATE = np.dtype(
         ("networks", np.uint64, (NETWORKS, 4)),  # local networks: address hi, lo, mask hi, lo
         ("outer", np.int64, (OUTER_NAMES,)),  # numbers of the public names of ECH
         ("resolvers", np.int64, (RESOLVERS,)),  # numbers of names of resolvers over HTTPS
+        ("nat64", NAT64_PREFIX, (NAT64_PREFIXES,)),  # ring
         ("flows", FLOW, (POOL,)),
         ("cold", COLD, (POOL,)),
         ("index", np.uint64, (INDEX,)),  # tag << 32 | place + 1, 0 = empty; the first INDEX_MASK + 1 are in use

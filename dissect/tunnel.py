@@ -5,7 +5,8 @@ Theory: the innermost packet counts; what it came in is a chain of codes, five b
 
 Rules: a tunnel is believed only where its port and its header's fixed bits both say so; otherwise the UDP flow is the
 flow. Each function gives `(layer, at)` of what is inside, or LAYER_NONE. Nothing behind the datagram's own length is
-in it.
+in it, and GTP-U must say no more than it holds. An inner packet that is longer than what it came in counts with what came
+(a mirror may have cut it), its flow's app bytes are not exact, and it is counted in `inner_short` (`packet_pass.py`).
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ PORT_CAPWAP_DATA, CAPWAP_BYTES = 5247, 8  # RFC 5415 §4.3
 CAPWAP_NATIVE, CAPWAP_FRAGMENT, CAPWAP_KEEP_ALIVE, CAPWAP_WIFI = 0x0100, 0x0080, 0x0008, 1
 VXLAN_BYTES, GENEVE_BYTES, GTP_BYTES = 8, 8, 8
 VXLAN_VALID = 0x08  # flag I; the rest is ignored on receipt: RFC 7348 §5
-GTP_G_PDU = 0xFF  # 3GPP TS 29.281 §6.1
+GTP_G_PDU, GTP_LENGTH = 0xFF, 2  # 3GPP TS 29.281 §6.1; §5.1: u16, of what follows the first eight octets
 MAX_GTP_EXTENSIONS = 4
 
 
@@ -118,21 +119,27 @@ def gre(b: Bytes, at: int, present: int) -> tuple[int, int]:
 
 
 @inline
-def udp_tunnel(b: Bytes, at: int, present: int) -> tuple[int, int, int]:
-    """The tunnels over UDP, by their ports: `(layer, at, tunnel)`."""
-    if present - at <= UDP_BYTES + 8:
-        return LAYER_NONE, at, TUNNEL_NONE
+def udp_tunnel(b: Bytes, at: int, present: int, wire_end: int) -> tuple[int, int, int, int]:
+    """The tunnels over UDP, by their ports: `(layer, at, tunnel, where what is inside ends at the latest)`."""
+    if min(present, wire_end) - at <= UDP_BYTES + 8:
+        return LAYER_NONE, at, TUNNEL_NONE, wire_end
     source, destination = be16(b, at), be16(b, at + 2)
     tunnel = tunnel_of(source, destination)
     if tunnel == TUNNEL_NONE:
-        return LAYER_NONE, at, TUNNEL_NONE
+        return LAYER_NONE, at, TUNNEL_NONE, wire_end
     length = be16(b, at + UDP_LENGTH)
     if length != 0:  # a super-packet has none
-        present = min(present, at + length)
+        wire_end = min(wire_end, at + length)
+        if tunnel == TUNNEL_GTP:
+            behind = at + UDP_BYTES + GTP_BYTES + be16(b, at + UDP_BYTES + GTP_LENGTH)
+            if behind > wire_end:
+                return LAYER_NONE, at, TUNNEL_NONE, wire_end
+            wire_end = behind
+    present = min(present, wire_end)
     if present - at <= UDP_BYTES + 8:
-        return LAYER_NONE, at, TUNNEL_NONE
+        return LAYER_NONE, at, TUNNEL_NONE, wire_end
     layer, at = _carried(b, at + UDP_BYTES, present, tunnel, PORT_VXLAN_GPE in (source, destination))
-    return layer if present - at >= LEAST_INSIDE else LAYER_NONE, at, tunnel
+    return layer if present - at >= LEAST_INSIDE else LAYER_NONE, at, tunnel, wire_end
 
 
 @inline

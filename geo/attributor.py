@@ -93,6 +93,9 @@ class Attributor:
     def join(self, flows: pl.DataFrame) -> pl.DataFrame:
         """`flows` (with name and `roundtrips.ASKED`) with the ATTRIBUTION columns after its own, rows in order."""
         flows = flows.drop([column.name for column in ATTRIBUTION], strict=False)
+        addresses = flows["remote_ip"]
+        if "remote_ipv4" in flows.columns:  # the place is that of the address behind NAT64
+            flows = flows.with_columns(remote_ip=pl.coalesce("remote_ipv4", "remote_ip"))
         placed = self._placed.rows(flows["remote_ip"]).join(self._trips.bounds(flows), on="remote_ip", how="left")
         named = self._unmasked(self._named.rows(flows["name"]))
         joined = flows.join(self._judged(placed), on="remote_ip", how="left", maintain_order="left")
@@ -103,6 +106,7 @@ class Attributor:
             parent=pl.coalesce("parent", pl.col("as_org").replace(self.catalogue.parents)),
             attribution_source=pl.when(unnamed).then(pl.lit(BY_NETWORK)).otherwise("attribution_source"),
             geo_check=pl.col("geo_check").fill_null("unknown"),
+            remote_ip=addresses,
         ).select(*flows.columns, *(column.name for column in ATTRIBUTION))
 
     def addresses(self, addresses: Sequence[str]) -> pl.DataFrame:

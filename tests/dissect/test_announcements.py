@@ -86,6 +86,14 @@ def test_hosts_and_services_by_multicast_dns():
     ]  # fmt: skip
 
 
+def test_a_device_that_is_asked_for_its_services_tells_its_name_in_additional_records():
+    said = DNS(id=0, qr=1, aa=1, qd=[], an=[DNSRR(rrname="_googlecast._tcp.local", type="PTR", rdata="Living Room._googlecast._tcp.local")],
+               ar=[DNSRRSRV(rrname="Living Room._googlecast._tcp.local", port=8009, target="cast-1.local"),
+                   DNSRR(rrname="cast-1.local", type="A", rdata=PHONE)])  # fmt: skip
+    table = dissect([(START, udp(bytes(said), port=5353, remote_port=5353, server="224.0.0.251"))], WANTED).tables["announced"]
+    assert sorted(table.select("ip", "name", "source").rows()) == [(PHONE, "cast-1.local", "mdns"), (PHONE, "living room", "mdns")]
+
+
 def test_a_claim_is_a_row_once_however_the_capture_is_cut():
     times = itertools.count(START, MS)
     said = [udp(dhcp(("hostname", name)), port=68, remote_port=67, server="255.255.255.255") for name in (b"a", b"b", b"a", b"a")]

@@ -108,3 +108,10 @@ CASES = {
 def test_round_trips(case):
     steps, wanted = CASES[case]
     assert flow(script(*steps)) == dict(zip(COLUMNS, wanted, strict=True))
+
+
+@pytest.mark.parametrize(("last", "mean", "spread"), [(30, 15, 5), (0, 0, 10), (-1, None, None)])
+def test_gaps_are_null_where_the_clock_went_back_further_than_it_had_come(last, mean, spread):
+    """Two gaps: ten milliseconds, and what is left to the last packet."""
+    row = dissect(script((0, UP, *SYN_UP), (10, UP, *SYN_UP), (last, UP, *SYN_UP))).one("flows")
+    assert (row["up_gap_mean_ms"], row["up_gap_std_ms"]) == (mean, spread)

@@ -16,6 +16,7 @@ from wiretally.dissect import tunnel
 INNER = IP(src="10.1.2.3", dst="203.0.113.9") / UDP(sport=5555, dport=7777) / Raw(b"inner" * 3)
 INNER6 = IPv6(src="fd00::3", dst="2001:db8::9") / UDP(sport=5555, dport=7777) / Raw(b"inner" * 3)
 LAN = Ether(src="02:00:00:00:00:05", dst="02:00:00:00:00:06")
+FOUR = Ether(src="02:00:00:00:00:05", dst="02:00:00:00:00:06", type=0x0800)
 LINK = Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02")
 OUT = LINK / IP(src="192.0.2.1", dst="192.0.2.2")
 OUT6 = LINK / IPv6(src="2001:db8::1", dst="2001:db8::2")
@@ -80,6 +81,9 @@ UNREAD = {
     "capwap, encrypted": (UDP(sport=40001, dport=5247) / Raw(b"\1" + bytes(40))),
     "arp in vxlan": (UDP(sport=40001, dport=4789) / VXLAN(flags=8) / Ether(type=0x0806) / Raw(bytes(28))),
     "cut by its own length": (UDP(sport=40001, dport=4789, len=20) / VXLAN(flags=8) / LAN / INNER),
+    "gtp that says more than its datagram holds": (UDP(sport=2152, dport=2152) / GTP_U_Header(gtp_type=255, length=len(INNER) + 1) / INNER),
+    "gtp that says less than an inner header": (UDP(sport=2152, dport=2152) / GTP_U_Header(gtp_type=255, length=12) / INNER),
+    "gtp behind its datagram's end": (UDP(sport=2152, dport=2152, len=8 + 8 + 12) / GTP_U_Header(gtp_type=255) / INNER),
     "an inner header that ends early": (UDP(sport=40001, dport=4789) / VXLAN(flags=8) / LAN / Raw(bytes(INNER)[:12])),
 }
 
@@ -90,6 +94,36 @@ def test_what_cannot_be_read_inside_leaves_the_outer_flow_which_is_in_nothing(na
     row = answer.one("flows")
     assert (row["tunnel"], row["local_ip"], row["up_packets"]) == (None, "192.0.2.1", 1)
     assert_sums_close(answer, 1)
+
+
+CARRIERS = {
+    "gtp": UDP(sport=2152, dport=2152) / GTP_U_Header(teid=1, gtp_type=255),
+    "vxlan": UDP(sport=40001, dport=4789) / VXLAN(flags=8) / FOUR,
+    "ipip": Raw(b""),
+    "gre": GRE(proto=0x0800),
+}
+
+
+@pytest.mark.parametrize("beyond", [0, 1, 500])
+@pytest.mark.parametrize("name", CARRIERS)
+def test_an_inner_packet_longer_than_what_it_came_in_counts_with_what_came_and_is_counted(name, beyond):
+    inner = bytearray(bytes(INNER))
+    inner[2:4] = (len(inner) + beyond).to_bytes(2, "big")
+    below = IP(src="192.0.2.1", dst="192.0.2.2") / CARRIERS[name] if name != "ipip" else IP(src="192.0.2.1", dst="192.0.2.2", proto=4)
+    answer = dissect([(START, LINK / below / Raw(bytes(inner)))])
+    row = answer.one("flows")
+    assert (row["tunnel"], row["remote_port"], row["up_ip_bytes"], row["up_payload_bytes"]) == (name, 7777, len(INNER), 15)
+    assert (row["app_exact"], answer.given_up["inner_short"]) == (beyond == 0, beyond > 0)
+
+
+def test_what_lies_behind_the_inner_datagram_is_not_in_it():
+    """An inner length of 0 reaches to the end of what carries it: of the GTP-U message, of the UDP datagram."""
+    inner = bytearray(bytes(INNER))
+    inner[2:4] = b"\0\0"
+    gtp = UDP(sport=2152, dport=2152) / GTP_U_Header(gtp_type=255, length=len(INNER)) / Raw(bytes(inner) + bytes(9))
+    vxlan = UDP(sport=40001, dport=4789, len=8 + 8 + 14 + len(INNER)) / VXLAN(flags=8) / FOUR / Raw(bytes(inner) + bytes(9))
+    for below in (gtp, vxlan):
+        assert dissect([(START, OUT / below)]).one("flows")["up_ip_bytes"] == len(INNER)
 
 
 def test_depth_is_bounded_at_the_layers_and_one_past_them():

@@ -111,8 +111,9 @@ def certificate(data: bytes) -> None:
 def dns_message(data: bytes) -> None:
     names, work = new_names(), np.zeros(SCRATCH_BYTES, np.uint8)
     message, answers = np.zeros(1, MESSAGE)[0], np.zeros(MAX_ANSWERS, ANSWER)
-    status, written = parse_dns(octets(data), 0, len(data), names, work, message, answers, 0)
+    status, written = parse_dns(octets(data), 0, len(data), names, work, message, answers, 0, multicast=len(data) % 2 == 0)
     assert status in {OK, MALFORMED}
+    assert written == message["answers"] + message["additional"] <= MAX_ANSWERS
     texts: list[str | None] = [raw(names, number).decode("latin-1") for number in range(int(names["count"]))]
     assert len(rdata_texts(answers[:written], texts, names)) == written
     if message["subnet"]:

@@ -55,6 +55,13 @@ class TestWords:
         }  # fmt: skip
         assert row["product"]
 
+    def test_behind_nat64_the_address_inside_has_the_place(self, plain):
+        address = "2001:db8:122::a175:474a"
+        table = flows((address, None, 12.5), (address, None, None)).with_columns(remote_ipv4=pl.Series([SINGAPORE, None]))
+        inside, unknown = plain.join(table).rows(named=True)
+        assert (inside["remote_ip"], inside["country"], inside["asn"], inside["geo_status"]) == (address, "SG", 45102, "agree")
+        assert (unknown["remote_ip"], unknown["country"], unknown["max_distance_km"]) == (address, None, None)
+
     def test_without_a_name_the_network_stands_for_the_owner(self, plain):
         row = one(plain, GOOGLE)
         assert (row["owner"], row["category"], row["attribution_source"]) == ("Google LLC", None, "as")

@@ -102,6 +102,24 @@ def test_answers_beyond_the_limit_are_counted(count):
     assert answer.given_up["answers_left_out"] == max(0, count - MAX_ANSWERS)
 
 
+def test_additional_records_of_multicast_dns_are_kept_and_no_others():
+    more = [DNSRR(rrname="b.local", type="A", rdata="192.0.2.7", ttl=9), DNSRROPT(rclass=1440), DNSRR(rrname="c.local", type="A", rdata="192.0.2.8")]
+    answer = DNS(qr=1, qd=[], an=[DNSRR(rrname="a.local", type="PTR", rdata="b.local")], ns=[DNSRR(rrname="n.local", rdata="192.0.2.9")], ar=more)
+    for port, kept in ((5353, ["192.0.2.7", "192.0.2.8"]), (5355, ["192.0.2.7", "192.0.2.8"]), (53, [])):
+        row = read(answer, port=port, remote_port=port).one("dns")
+        assert ([each["data"] for each in row["answers"]], [each["data"] for each in row["additional"]]) == (["b.local"], kept)
+        assert row["edns_udp_size"] == 1440
+
+
+@pytest.mark.parametrize(("answers", "additional"), [(0, MAX_ADDITIONAL), (0, MAX_ADDITIONAL + 1), (MAX_ANSWERS - 1, 1), (MAX_ANSWERS - 1, 2)])
+def test_additional_records_at_the_limits_and_one_past_them(answers, additional):
+    counts = b"".join(count.to_bytes(2, "big") for count in (0, answers, 0, additional))
+    answer = read(b"\0\0\x80\0" + counts + b"\0\0\1\0\1\0\0\0\0\0\4\1\2\3\4" * (answers + additional), remote_port=5353)
+    row, kept = answer.one("dns"), min(additional, MAX_ADDITIONAL, MAX_ANSWERS - answers)
+    assert (len(row["answers"]), len(row["additional"])) == (answers, kept)
+    assert (answer.given_up["answers_left_out"], answer.given_up["dns_malformed"]) == (additional - kept, 0)
+
+
 @pytest.mark.parametrize(
     ("tail", "kept"),
     [

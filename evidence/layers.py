@@ -143,7 +143,7 @@ def walked(b: bytes, linktype: int, wire: int, pseudonyms: Pseudonyms) -> Blank:
             if _has_addresses(b, at, h):
                 lost = True
                 break
-            status, layer, at, _ = ip.inner(b, at, len(b), wire_end, h)  # type: ignore[arg-type]
+            status, layer, at, _, wire_end = ip.inner(b, at, len(b), wire_end, h)  # type: ignore[arg-type]
             if layer == link.LAYER_NONE:
                 break
             if at - start > MAX_TUNNEL_HEADER:

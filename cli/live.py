@@ -58,11 +58,12 @@ def live(
 
     Example: wiretally live --interface wlan0 --store home.db
     """
-    import os
     import signal
     from contextlib import ExitStack
 
-    os.environ.setdefault("POLARS_MAX_THREADS", "1")  # a second's rows are few: threads would cost time and memory
+    from . import memory
+
+    memory.prepare()
 
     from ..capture.live import LiveOptions, open_live
     from ..capture.record import Recorder
@@ -87,6 +88,7 @@ def live(
     attributor, near = settle()
     dissector = Dissector(pipeline.dissect_options(pipeline.DISSECTED, settings | {"local": near}))
     warm(attributor)
+    memory.let_go_of_code()
     asked = LiveOptions(expression=expression, ring_bytes=ring_mb << 20, promiscuous=promiscuous, snap=snap, notify=warn)
     retention = Retention(keep_days, keep_mb << 20 if keep_mb else None)
     with ExitStack() as stack:

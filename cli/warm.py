@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import polars as pl
 
 from ..core.packets import LINKTYPE_ETHERNET, PACKET, PacketBatch
 from ..dissect.dissector import Dissector
@@ -18,6 +19,8 @@ FRAME = bytes.fromhex(  # a DNS query for "a.": Ethernet, IPv4, UDP
     "02000000000102000000000208004500002f000000004011000cc0a80102c0a80101d4310035001b0000"
     "00010100000100000000000001610000010001"
 )  # fmt: skip
+ADDRESS, NAME = "1.1.1.1", "a.example.org"  # public ones: every list is asked for them
+FLOW = {"remote_ip": pl.String, "name": pl.String, "rtt_remote_ms": pl.Float64}
 
 
 def warm(attributor: Attributor) -> None:
@@ -28,7 +31,8 @@ def warm(attributor: Attributor) -> None:
     trial = Dissector()
     trial.feed(PacketBatch(np.frombuffer(FRAME, np.uint8).copy(), packets))
     trial.tables(trial.take(live=True))
-    attributor.join(trial.tick(end=True)["flows"])
+    trial.tick(end=True)
+    attributor.join(pl.DataFrame({"remote_ip": [ADDRESS], "name": [NAME], "rtt_remote_ms": [None]}, FLOW))
     nobodys = np.zeros(1, DATAGRAM)
     nobodys["flow_id"] = 1
     quic_messages(new_state(1, np.zeros((0, 4), np.uint64), 1), nobodys, np.zeros((0, 5), np.int64), np.zeros(4, np.uint8))

@@ -4,7 +4,7 @@ Theory: WAL, so that readers never block the writer. `synchronous=FULL`: the log
 ends, so that a pulled plug costs what came after the last one, and nothing that was there before (`NORMAL` would only
 keep the file sound, and lose everything since the last checkpoint). A transaction holds all tables of one moment, so
 whatever is read adds up. Moments go into the journal (`journal.py`) and from there, many at once, into the tables; where
-rows come faster than FOLD_ROWS in FOLD_EVERY, they stay in the journal until it is quieter. A store that an earlier
+rows come faster than FOLD_ROWS in FOLD_AGAIN, they stay in the journal until it is quieter. A store that an earlier
 process left in mid-flight is closed first: the exchanges that were open end where they were last seen, their flows with
 them.
 
@@ -42,9 +42,11 @@ PAGE_BYTES = 4096
 DAY_NS = 86_400 * 1_000_000_000
 PRUNED = {"flows": "last_seen", "exchanges": '"end"', "tls": "time", "dns": "time", "http": "time",
           "announced": "time", "capture": "last_seen"}  # fmt: skip
-FOLD_EVERY, FOLD_ROWS = 30.0, 50_000  # seconds; rows that go from the journal into the tables in one transaction
+FOLD_EVERY, FOLD_AGAIN = 30.0, 6.0  # seconds; where the last fold left something
+FOLD_ROWS = 10_000  # that go from the journal into the tables in one transaction
+ROWS_AT_ONCE = 1_000  # that are made for SQLite: as Python's values they take twenty times the room
 CLOSING = 20.0  # seconds that the end may spend on folding; readers do not need it
-SUPERSEDED = 16  # rows of flows that go on, of which folding leaves one: what they count for
+SUPERSEDED = 16  # rows of exchanges that go on, of which folding leaves one: what they count for
 ORDER = (RUNNING, "flows", "exchanges", OPEN, "tls", "dns", "http", "announced")  # of the blocks of one moment
 PRUNE_ROWS, PRUNE_PAGES = 20_000, 2_000  # deleted and given back to the file system in one go: the writer goes on between
 
@@ -61,6 +63,7 @@ class Store:
         self._minute = self._moment = 0
         self._account: list[tuple[object, ...]] = []  # the capture's row as it was last kept
         self._folded = time.monotonic()
+        self._behind = False  # the last fold left moments in the journal
         try:
             self._connection = self._opened()
         except (OSError, sqlite3.Error) as error:
@@ -82,7 +85,7 @@ class Store:
             connection.execute(f"PRAGMA {pragma}")
         connection.execute("BEGIN IMMEDIATE")
         lay_out(connection)
-        while _fold(connection):
+        while _fold(connection)[1]:
             pass
         _close_what_was_left(connection)
         connection.execute("COMMIT")
@@ -141,7 +144,7 @@ class Store:
                 if self.full:
                     self.full = False
                     self.warn(f"{escaped(self.path)}: written again")
-            if time.monotonic() - self._folded >= FOLD_EVERY:
+            if time.monotonic() - self._folded >= (FOLD_AGAIN if self._behind else FOLD_EVERY):
                 self.fold()
         except sqlite3.OperationalError as error:
             if self._connection.in_transaction:
@@ -164,9 +167,9 @@ class Store:
         """Moves the oldest moments of the journal into the tables, one transaction; how many blocks they were."""
         self._folded = time.monotonic()
         self._connection.execute("BEGIN IMMEDIATE")
-        rows = _fold(self._connection)
+        blocks, self._behind = _fold(self._connection)
         self._connection.execute("COMMIT")
-        return rows
+        return blocks
 
     def _wait(self, why: str) -> None:
         """The disk is full, or somebody holds the lock: rows wait, the oldest are given up beyond MAX_WAITING."""
@@ -228,23 +231,28 @@ class _Moment(NamedTuple):
         return sum(count for _, count, _ in self.blocks) + len(self.account)
 
 
-def _fold(connection: sqlite3.Connection) -> int:
-    """The oldest whole moments, FOLD_ROWS at most but one at least, from the journal into the tables."""
-    count, last = 0, None
-    weight = f"sum(CASE WHEN name IN ('{OPEN}', '{RUNNING}') THEN rows / {SUPERSEDED} ELSE rows END)"
+def _fold(connection: sqlite3.Connection) -> tuple[int, bool]:
+    """The oldest whole moments, FOLD_ROWS at most but one at least, from the journal into the tables.
+
+    How many blocks they were, and whether others are left.
+    """
+    count, last, more = 0, None, False
+    weight = f"sum(CASE WHEN name = '{OPEN}' THEN rows / {SUPERSEDED} ELSE rows END)"
     for moment, rows in connection.execute(f"SELECT moment, {weight} FROM journal GROUP BY moment ORDER BY min(number)"):  # noqa: S608
         if last is not None and count + rows > FOLD_ROWS:
+            more = True
             break
         last, count = moment, count + rows
     if last is None:
-        return 0
+        return 0, False
     (number,) = connection.execute("SELECT max(number) FROM journal WHERE moment = ?", (last,)).fetchone()
     blocks = connection.execute("SELECT moment, name, data FROM journal WHERE number <= ? ORDER BY number", (number,)).fetchall()
     found = folded([block for block in blocks if block[1] in SHAPES])
     connection.executemany("DELETE FROM open_exchanges WHERE flow_id = ?", [(name,) for name in found.closed])
     for name, frame in (*found.tables.items(), ("open_exchanges", found.open)):
-        connection.executemany(insertion(name), to_rows(name, frame))
-    return connection.execute("DELETE FROM journal WHERE number <= ?", (number,)).rowcount
+        for part in frame.iter_slices(ROWS_AT_ONCE):
+            connection.executemany(insertion(name), to_rows(name, part))
+    return connection.execute("DELETE FROM journal WHERE number <= ?", (number,)).rowcount, more
 
 
 def _ignore(_: str) -> None:
@@ -281,7 +289,10 @@ def _close_what_was_left(connection: sqlite3.Connection) -> None:
     names = ", ".join(f'"{name}"' for name in KEPT["exchanges"].names)
     connection.execute(f"INSERT INTO exchanges ({names}) SELECT {names} FROM open_exchanges")  # noqa: S608  (names of the schema)
     connection.execute("DELETE FROM open_exchanges")
-    of_flow = "FROM exchanges e WHERE e.flow_id = flows.flow_id"
-    sums = ", ".join(f"{each.name} = (SELECT coalesce(sum({each.name}), 0) {of_flow})" for each in COUNTERS)
-    last = f'last_seen = max(last_seen, (SELECT coalesce(max("end"), 0) {of_flow}))'
-    connection.execute(f"UPDATE flows SET {sums}, {last}, \"end\" = 'eof' WHERE \"end\" IS NULL")  # noqa: S608
+    sums = ", ".join(f"coalesce(sum(e.{each.name}), 0) AS {each.name}" for each in COUNTERS)
+    taken = ", ".join(f"{each.name} = told.{each.name}" for each in COUNTERS)
+    connection.execute(
+        f"UPDATE flows SET {taken}, last_seen = max(last_seen, told.latest), \"end\" = 'eof' FROM ("  # noqa: S608  (names of the schema)
+        f'SELECT f.flow_id, {sums}, coalesce(max(e."end"), 0) AS latest FROM flows f LEFT JOIN exchanges e USING (flow_id) '
+        f'WHERE f."end" IS NULL GROUP BY f.flow_id) AS told WHERE flows.flow_id = told.flow_id'
+    )

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..core.schema import ANNOUNCED, EXCHANGES, FLOWS, TABLES, polars_schema
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     import polars as pl
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 RUNNING, OPEN = "running", "open"  # flows that go on, as rows of flows; the exchange that each is in
 SHAPES = {RUNNING: FLOWS, OPEN: EXCHANGES, "announced": ANNOUNCED, **{name: TABLES[name] for name in ("flows", "exchanges", "tls", "dns", "http")}}
+PLAIN = ("exchanges", "tls", "dns", "http", "announced")  # tables whose rows stay as they came
 LEVEL = 1  # of zstd: columns are far smaller by then, more would only cost time
 
 
@@ -70,19 +71,33 @@ def folded(blocks: Sequence[Block]) -> Folded:
     """Blocks in their order as one."""
     import polars as pl
 
-    def joined(*names: str) -> pl.DataFrame:
-        schema = polars_schema(SHAPES[names[0]]) | {"moment": pl.Int64()}
-        parts = [unpacked(name, data).with_columns(moment=pl.lit(moment, pl.Int64))
-                 for moment, name, data in blocks if name in names]  # fmt: skip
-        return pl.concat([pl.DataFrame(schema=schema), *parts])
+    def parts(*names: str) -> Iterator[tuple[int, str, pl.DataFrame]]:
+        return ((moment, name, unpacked(name, data)) for moment, name, data in reversed(blocks) if name in names)
 
-    # blocks of one moment lie in the order of `keep`: running before flows
-    shown, ended, exchanges, going = joined(RUNNING, "flows"), joined("flows"), joined("exchanges"), joined(OPEN)
-    closed = pl.concat([part.select("flow_id", over="moment") for part in (ended, exchanges)])
-    closed = closed.group_by("flow_id").agg(pl.col("over").max())
-    newest = going.unique("flow_id", keep="last", maintain_order=True).join(closed, on="flow_id", how="left")
-    tables = {name: joined(name).drop("moment") for name in ("tls", "dns", "http", "announced")}
-    tables["flows"] = shown.unique("flow_id", keep="last", maintain_order=True).drop("moment")
-    tables["exchanges"] = exchanges.drop("moment")
-    still = newest.filter(pl.col("over").is_null() | (pl.col("over") <= pl.col("moment")))
-    return Folded(tables, still.drop("moment", "over"), closed["flow_id"])
+    def joined(name: str, found: list[pl.DataFrame]) -> pl.DataFrame:
+        return pl.concat([pl.DataFrame(schema=polars_schema(SHAPES[name])), *reversed(found)])
+
+    # from the newest to the oldest, so that no more is held than stays; those of one moment lie in the order of `keep`
+    over: dict[str, int] = {}  # the moment of the newest row of each flow that says that an exchange is over
+    tables: dict[str, list[pl.DataFrame]] = {name: [] for name in (*PLAIN, "flows")}
+    shown, seen = set[str](), set[str]()
+    for moment, name, part in parts(RUNNING, "flows", *PLAIN):
+        if name in {"flows", "exchanges"}:
+            for flow in part["flow_id"].to_list():
+                over.setdefault(flow, moment)
+        tables["flows" if name == RUNNING else name].append(_unseen(part, shown) if name in {RUNNING, "flows"} else part)
+    open_ = []
+    for moment, _, part in parts(OPEN):
+        newest = _unseen(part, seen)
+        still = [over.get(flow, moment) <= moment for flow in newest["flow_id"].to_list()]
+        open_.append(newest.filter(pl.Series(still, dtype=pl.Boolean)))
+    return Folded({name: joined(name, found) for name, found in tables.items()}, joined(OPEN, open_), pl.Series("flow_id", list(over), pl.String))
+
+
+def _unseen(frame: pl.DataFrame, seen: set[str]) -> pl.DataFrame:
+    """The newest row of each flow that is not among those seen, which it then is."""
+    import polars as pl
+
+    newest = {flow: place for place, flow in enumerate(frame["flow_id"].to_list()) if flow not in seen}
+    seen.update(newest)
+    return frame if len(newest) == frame.height else frame[pl.Series(newest.values(), dtype=pl.Int64).sort()]

@@ -1,0 +1,78 @@
+"""What keeps the service's memory small: it shares a small machine, for months.
+
+Theory: three things are resident that nothing needs. The C library keeps what was freed in as many heaps as there are
+threads, and after the first large array no longer gives large ones back (mallopt(3): the threshold moves); Polars'
+allocator keeps it for a time of its own. Pages of 2 MB fill a sparse table with air. And code that only the start ran
+(LLVM's, when kernels are linked) stays until others need the room.
+
+Rules: `prepare` comes before the libraries are loaded. Where the system is another one nothing is done: it only costs room.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # malloc.h of glibc
+LARGE = 1 << 18  # bytes: larger pieces go back to the system when they are freed
+KEPT = 1 << 20  # bytes of free memory at the end of the heap that are kept
+MADV_DONTNEED = 4  # asm-generic/mman-common.h
+SETTINGS = {
+    "POLARS_MAX_THREADS": "1",  # a second's rows are few: threads would cost time and memory
+    "NUMPY_MADVISE_HUGEPAGE": "0",
+    "_RJEM_MALLOC_CONF": "narenas:1,dirty_decay_ms:0,muzzy_decay_ms:0",  # jemalloc(3), as Polars is built with it
+}
+MAPPING = re.compile(r"([0-9a-f]+)-([0-9a-f]+) r-[x-]p \S+ \S+ [1-9]\d* +/\S")  # of a file, private, not to be written
+
+
+def prepare() -> None:
+    """Settings of the allocators; those that the user has made stay."""
+    for setting, word in SETTINGS.items():
+        os.environ.setdefault(setting, word)
+    if set_option := _library("mallopt"):
+        for option, value in ((M_ARENA_MAX, 2), (M_MMAP_THRESHOLD, LARGE), (M_TRIM_THRESHOLD, KEPT)):
+            set_option(option, value)
+
+
+def give_back() -> None:
+    """What was freed goes back to the system."""
+    if trim := _library("malloc_trim"):
+        trim(0)
+
+
+def let_go_of_code() -> None:
+    """Code and constants of libraries leave memory; what is needed again comes back from the files, page by page."""
+    advise = _library("madvise")
+    if advise is not None and sys.platform == "linux":
+        for start, end in unwritten(Path("/proc/self/smaps").read_text(encoding="utf-8", errors="replace")):
+            advise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), MADV_DONTNEED)
+
+
+def unwritten(smaps: str) -> Iterator[tuple[int, int]]:
+    """Mappings of files of which this process cannot have a page of its own, by proc_pid_smaps(5): addresses.
+
+    Those that a linker has written addresses into are not among them: they would be lost.
+    """
+    mapping: tuple[int, int] | None = None
+    for line in smaps.splitlines():
+        if head := MAPPING.match(line):
+            mapping = (int(head[1], 16), int(head[2], 16))
+        elif line.startswith("Anonymous:"):
+            if mapping is not None and line.split()[1] == "0":
+                yield mapping
+            mapping = None
+
+
+def _library(name: str) -> Callable[..., int] | None:
+    """A function of the C library that is in use, if that has it."""
+    try:
+        return getattr(ctypes.CDLL(None), name, None)
+    except (OSError, TypeError):
+        return None

@@ -20,7 +20,6 @@ FRAME = bytes.fromhex(  # a DNS query for "a.": Ethernet, IPv4, UDP
     "00010100000100000000000001610000010001"
 )  # fmt: skip
 ADDRESS, NAME = "1.1.1.1", "a.example.org"  # public ones: every list is asked for them
-FLOW = {"remote_ip": pl.String, "name": pl.String, "rtt_remote_ms": pl.Float64}
 
 
 def warm(attributor: Attributor) -> None:
@@ -31,8 +30,7 @@ def warm(attributor: Attributor) -> None:
     trial = Dissector()
     trial.feed(PacketBatch(np.frombuffer(FRAME, np.uint8).copy(), packets))
     trial.tables(trial.take(live=True))
-    trial.tick(end=True)
-    attributor.join(pl.DataFrame({"remote_ip": [ADDRESS], "name": [NAME], "rtt_remote_ms": [None]}, FLOW))
+    attributor.join(trial.tick(end=True)["flows"].with_columns(remote_ip=pl.lit(ADDRESS), name=pl.lit(NAME)))
     nobodys = np.zeros(1, DATAGRAM)
     nobodys["flow_id"] = 1
     quic_messages(new_state(1, np.zeros((0, 4), np.uint64), 1), nobodys, np.zeros((0, 5), np.int64), np.zeros(4, np.uint8))

@@ -1,9 +1,9 @@
 """The one place that wires the rooms: captures in, tables or a comparison out.
 
-Theory: packets run from a source through the dissector; every `TICK_PACKETS` packets it gives up what has become known,
-flows are attributed, and the frames go on at once, so that memory does not grow with the capture. Frames are made in a
-second thread, while the first takes more packets. `frames` is that stream; `read` gathers it, the command line writes
-it to a sink.
+Theory: packets run from a source through the dissector; every `TICK_PACKETS` packets, or `TICK_ROWS` rows, it gives up
+what has become known, flows are attributed, and the frames go on at once, so that memory does not grow with the capture.
+Frames are made in a second thread, while the first takes more packets. `frames` is that stream; `read` gathers it, the
+command line writes it to a sink.
 
 Rules: nothing is computed that no table asked for. An option that is not given is left to the room that it is for.
 """
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
         def join(self, flows: pl.DataFrame) -> pl.DataFrame:
             """The flows with the attribution columns."""
 
-TICK_PACKETS = 100_000  # rarer ticks cost memory, more frequent ones time
+TICK_PACKETS, TICK_ROWS = 200_000, 1 << 14  # whichever comes first: rarer ticks cost memory, more frequent ones time
 COMPARED = ("flows", "exchanges", "dns", "capture")
 OF_ADDRESSES = ("country", "asn", "as_org", "geo_check", "max_distance_km", "prefix_max_distance_km", "geo_status",
                 "country_second", "registered_country", "shared")  # fmt: skip
@@ -126,7 +126,7 @@ def frames(
         for batch in stream:
             dissector.feed(batch)
             since += len(batch.packets)
-            if since >= TICK_PACKETS:
+            if since >= TICK_PACKETS or dissector.waiting >= TICK_ROWS:
                 since = 0
                 if waiting:
                     yield from waiting.result()

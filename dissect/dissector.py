@@ -29,6 +29,7 @@ from .state import (
     BORROWED,
     COUNTER_NAMES,
     DATAGRAMS,
+    DONE,
     FIRST_PACKETS,
     IDLE_DNS,
     IDLE_GAP,
@@ -63,7 +64,7 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[Any]
 SECOND = 1_000_000_000
-STRETCH = 2048  # flows ended in one go at the end
+STRETCH = 1 << 12  # flows ended in one go at the end
 # outer names of ECH deployments that are known; others are learned from HTTPS records (RFC 9849 §4, RFC 9460)
 PUBLIC_NAMES = (b"cloudflare-ech.com",)
 
@@ -220,6 +221,11 @@ class Dissector:
         moved, self._moved = self._moved, 0
         claims = tuple(self._announcements.take())
         return Taken(rows, int(self._state["names"]["count"]), self._latest(), end, None, self.lean, moved, claims)
+
+    @property
+    def waiting(self) -> int:
+        """How many rows the next taking would give, but for those that are still in sheets."""
+        return self._rows.count + int(self._state["cursor"][DONE])
 
     @property
     def lean(self) -> int:

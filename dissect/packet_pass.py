@@ -100,6 +100,8 @@ from .udp import service_of, udp_datagram
 
 ROOM = 1
 ALL_TAKEN = 0
+AHEAD = 32  # packets whose heads are fetched together
+CACHE_LINE = 64
 NEW_INTERFACE = 2  # the next packet's interface has no counters yet
 FIRSTS_OF_A_PACKET = FRAGMENTS * MAX_WAITING_FRAGMENTS + 1  # all pieces that wait for others come at the end at once
 ROWS_OF_A_PACKET = 64  # exchanges, hellos: more than a packet and a sweep can yield
@@ -133,6 +135,8 @@ def run(states: Array, b: Bytes, interfaces: Array, packets: Array, first: int) 
     state = states[0]
     h = state["headers"]
     for n in range(first, packets.size):
+        if (n - first) % AHEAD == 0:
+            fetch(state, b, packets, n)
         if not has_all_room(state):
             return n, ROOM
         p = packets[n]
@@ -159,6 +163,21 @@ def run(states: Array, b: Bytes, interfaces: Array, packets: Array, first: int) 
         if counters[SEEN] % SWEEP_EVERY == 0:
             sweep(state, p["ts_ns"])
     return packets.size, ALL_TAKEN
+
+
+@inline
+def fetch(state: State, b: Bytes, packets: Array, first: int) -> None:
+    """Touches the heads of the next packets, so that the processor fetches them all at once.
+
+    They were written by another core; waiting for each as it is decoded was a quarter of the pass. The sum is kept
+    where it can be seen, lest the compiler leave the reads out.
+    """
+    touched = 0
+    for n in range(first, min(first + AHEAD, packets.size)):
+        p = packets[n]
+        if p["captured"] > 0:
+            touched += np.int64(b[p["at"]]) + np.int64(b[p["at"] + min(p["captured"] - 1, CACHE_LINE)])
+    state["touched"] = touched
 
 
 @inline

@@ -121,6 +121,11 @@ class Rows:
         self._kept = kept
         self._chunks: dict[str, list[Array]] = {name: [] for name in (*KINDS, "firsts")}
 
+    @property
+    def count(self) -> int:
+        """Rows of all tables."""
+        return sum(chunk.size for name in ("flows", "exchanges", "tls", "dns", "http") for chunk in self._chunks[name])
+
     def first_packets(self) -> Array | None:
         """KEPT_PACKET[m, n] of the flows taken, in their order; None where nobody asked."""
         if self._kept is None:
@@ -131,6 +136,8 @@ class Rows:
     def joined(self, name: str) -> Array:
         """Everything taken from one sheet."""
         chunks = self._chunks[name]
+        if len(chunks) == 1:
+            return chunks[0]
         return np.concatenate(chunks) if chunks else np.zeros(0, KINDS[name])
 
     def take(self, state: State, tables: frozenset[str]) -> None:

@@ -223,6 +223,7 @@ STATE = np.dtype(
         ("seed", np.uint64, (2,)),  # keys of the hash, random
         ("counters", np.int64, (64,)),
         ("headers", HEADERS),  # of the packet in hand
+        ("touched", np.int64),  # see `packet_pass.fetch`
         ("server", np.int64, (8,)),  # what parse_server_hello found
         ("quic", np.int64, (8,)),  # what long_header found
         ("networks", np.uint64, (NETWORKS, 4)),  # local networks: address hi, lo, mask hi, lo

@@ -119,19 +119,14 @@ def _transactions(asked: Array, said: Array, ends: Array, answers: Array, paired
                   ) -> dict[str, Any]:  # fmt: skip
     """The columns of each row but the answers; `said` is the answer where there is one, else the same as `asked`."""
     has_answer = said["response"] != 0
-    types = {number: type_name(number) for number in np.unique(asked["qtype"]).tolist()}
-    rcodes = {number: rcode_name(number) for number in np.unique(said["rcode"]).tolist()}
-    has_question = asked["qname"] != 0
     return {
         "time": columns.times(ends["time"]),
         **columns.ends(ends),
         "service": columns.coded(SERVICE_NAMES, ends["service"]),
         "id": pl.Series(asked["id"].astype(np.uint16)),
         "qname": columns.chosen(names, asked["qname"]).replace(".", ""),
-        "qtype": pl.Series([types[q] if h else None for q, h in zip(asked["qtype"].tolist(), has_question.tolist(),
-                                                                  strict=True)], dtype=pl.String()),
-        "rcode": pl.Series([rcodes[r] if h else None for r, h in zip(said["rcode"].tolist(), has_answer.tolist(),
-                                                                   strict=True)], dtype=pl.String()),
+        "qtype": columns.worded(type_name, asked["qtype"], asked["qname"] != 0),
+        "rcode": columns.worded(rcode_name, said["rcode"], has_answer),
         "latency_ms": columns.milliseconds(answers["time"] - ends["time"], paired),
     }  # fmt: skip
 
@@ -141,10 +136,9 @@ def _extensions(asked: Array, said: Array, interned: Names) -> dict[str, pl.Seri
     subnet = np.where(asked["subnet"] != 0, asked["subnet"], said["subnet"])
     distinct, place = np.unique(subnet, return_inverse=True)
     texts = [subnet_text(raw(interned, number)) if number else None for number in distinct.tolist()]
-    size = pl.Series(asked["udp_size"].astype(np.uint16))
     return {
-        "edns_udp_size": pl.select(pl.when(pl.Series(asked["edns"] != 0)).then(size)).to_series(),
-        "client_subnet": pl.Series(texts, dtype=pl.String()).gather(place),
+        "edns_udp_size": columns.numbers(asked["udp_size"], asked["edns"] != 0, pl.UInt16),
+        "client_subnet": columns.picked(pl.Series(texts, dtype=pl.String()), place),
     }
 
 
@@ -159,12 +153,11 @@ def _records(records: Array, texts: list[str | None], names: pl.Series, interned
     owner = np.repeat(np.arange(len(count)), count)
     place = np.repeat(at, count) + np.arange(total) - np.repeat(np.cumsum(count) - count, count)
     records = records[place]
-    types = {number: type_name(number) for number in np.unique(records["type"]).tolist()}
     flat = pl.DataFrame(
         {
             "row": owner,
             "name": columns.chosen(names, records["name"]).replace(".", ""),
-            "type": pl.Series([types[number] for number in records["type"].tolist()], dtype=pl.String()),
+            "type": columns.worded(type_name, records["type"], np.ones(total, bool)),
             "data": pl.Series(rdata_texts(records, texts, interned), dtype=pl.String()),
             "ttl": pl.Series(records["ttl"].astype(np.uint32)),
         }

@@ -128,12 +128,12 @@ class Frames:
         known = [self._shapes.get(number) for number in distinct.tolist()]
         lists = pl.List(pl.String())
         return {
-            "ja4": pl.Series([s and s.ja4 for s in known], dtype=pl.String()).gather(place),
-            "alpn": pl.Series([s and list(s.alpn) for s in known], dtype=lists).gather(place),
-            "first": pl.Series([s.alpn[0] if s and s.alpn else None for s in known], dtype=pl.String()).gather(place),
-            "versions": pl.Series([s and [version_word(v) for v in s.versions] for s in known],
-                                  dtype=lists).gather(place),
-            "best": pl.Series([version_word(s.version) if s else None for s in known], dtype=pl.String()).gather(place),
+            "ja4": columns.picked(pl.Series([s and s.ja4 for s in known], dtype=pl.String()), place),
+            "alpn": columns.picked(pl.Series([s and list(s.alpn) for s in known], dtype=lists), place),
+            "first": columns.picked(pl.Series([s.alpn[0] if s and s.alpn else None for s in known], dtype=pl.String()), place),
+            "versions": columns.picked(
+                pl.Series([s and [version_word(v) for v in s.versions] for s in known], dtype=lists), place),
+            "best": columns.picked(pl.Series([version_word(s.version) if s else None for s in known], dtype=pl.String()), place),
         }  # fmt: skip
 
     def _certificate_series(self, interned: InternedNames, numbers: Array) -> pl.Series:
@@ -143,7 +143,7 @@ class Frames:
             if number not in self._certificates:
                 self._certificates[number] = names_of(raw(interned, number))
         known = [self._certificates[number] for number in distinct.tolist()]
-        return pl.Series(known, dtype=pl.List(pl.String())).gather(place)
+        return columns.picked(pl.Series(known, dtype=pl.List(pl.String())), place)
 
     def _flows(
         self, interned: InternedNames, flows: Array, cold: Array, names: pl.Series, firsts: Array | None = None, *, lean: int = 0
@@ -177,10 +177,9 @@ class Frames:
             "name": columns.chosen(names, best),
             "name_source": columns.coded(("", "quic_sni", "sni", "http_host", "dns"), source),
             "sni": columns.chosen(names, sni),
-            "ech": pl.select(pl.when(pl.Series(cold["shape"] != 0)).then(columns.coded(ECH_WORDS, cold["ech"])))
-            .to_series(),
+            "ech": columns.coded(("", *ECH_WORDS), np.where(cold["shape"] != 0, cold["ech"] + 1, 0)),
             "alpn": first,
-            "tls_version": pl.select(pl.coalesce(spoken, shapes["best"])).to_series(),
+            "tls_version": spoken.zip_with(spoken.is_not_null(), shapes["best"]),
             "tls_cipher": columns.worded(suite_name, cold["cipher"], cold["tls_version"] != 0),
             "tls_group": columns.worded(group_name, cold["group"], cold["group"] != 0),
             "tls_resumed": columns.flags(cold["resumed"] == 2, cold["resumed"] != 0),
@@ -198,7 +197,7 @@ class Frames:
             "remote_ipv4": _ipv4(cold["remote_v4"]),
             "first_packets": columns.packets(flows["counts"][:, :, PACKETS].sum(axis=1), firsts),
             "zero_rtt": columns.flags(cold["zero_rtt"] != 0, spoke_quic),
-            "migrations": pl.select(pl.when(pl.Series(spoke_quic)).then(pl.Series(cold["migrations"]))).to_series(),
+            "migrations": columns.numbers(cold["migrations"], spoke_quic, pl.UInt32),
             "end": columns.coded(END_NAMES, flows["end"]),
             **_gaps(flows),
         }  # fmt: skip
@@ -231,7 +230,7 @@ class Frames:
 def _tunnels(chains: Array) -> pl.Series:
     """What the packets of each flow came in, in words."""
     distinct, place = np.unique(chains, return_inverse=True)
-    return pl.Series([named(chain) for chain in distinct.tolist()], dtype=pl.String()).gather(place)
+    return columns.picked(pl.Series([named(chain) for chain in distinct.tolist()], dtype=pl.String()), place)
 
 
 def _ipv4(numbers: Array) -> pl.Series:
@@ -263,8 +262,8 @@ def _gaps(flows: Array) -> dict[str, pl.Series]:
         known &= span >= 0  # a clock that went back measures nothing
         mean = span / np.maximum(gaps, 1)
         spread = np.sqrt(np.maximum(flows["gap_squares"][:, number] / np.maximum(gaps, 1) - mean * mean, 0))
-        out[f"{way}_gap_mean_ms"] = pl.select(pl.when(pl.Series(known)).then(pl.Series(mean))).to_series()
-        out[f"{way}_gap_std_ms"] = pl.select(pl.when(pl.Series(known)).then(pl.Series(spread))).to_series()
+        out[f"{way}_gap_mean_ms"] = columns.numbers(mean, known)
+        out[f"{way}_gap_std_ms"] = columns.numbers(spread, known)
     return out
 
 

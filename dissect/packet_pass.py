@@ -13,7 +13,7 @@ import numpy as np
 
 from ..core.jit import inline, kernel
 from ..core.status import MALFORMED, OK, TRUNCATED
-from ..core.wire import Bytes
+from ..core.wire import Bytes, u8
 from .collect import release
 from .dns.message import MAX_ANSWERS
 from .exchange import before_data, before_packet, close_exchange
@@ -176,7 +176,7 @@ def fetch(state: State, b: Bytes, packets: Array, first: int) -> None:
     for n in range(first, min(first + AHEAD, packets.size)):
         p = packets[n]
         if p["captured"] > 0:
-            touched += np.int64(b[p["at"]]) + np.int64(b[p["at"] + min(p["captured"] - 1, CACHE_LINE)])
+            touched += u8(b, p["at"]) + u8(b, p["at"] + min(p["captured"] - 1, CACHE_LINE))
     state["touched"] = touched
 
 

@@ -9,6 +9,7 @@ Rules: this is evidence against a place, not for one: an address that is in no l
 
 from __future__ import annotations
 
+import csv
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -43,19 +44,18 @@ class Shared:
 
     @cached_property
     def _operators(self) -> dict[int, str]:
-        rows = _rows(self.networks, "asn")
-        return dict(zip(map(int, rows["asn"]), rows["operator"], strict=True))
+        return {int(number): operator for number, operator, _ in _rows(self.networks, "asn")}
 
     @cached_property
     def _steps(self) -> tuple[list[str | None], dict[int, Steps]]:
         """Operators of prefixes, the first is None, for nobody; and where they are, by the width of an address in bytes."""
         rows = _rows(self.ranges, "prefix")
-        names = rows["operator"].unique(maintain_order=True)
-        numbers = rows["operator"].replace_strict(names, range(1, len(names) + 1), return_dtype=pl.Int64).to_numpy()
-        parts = rows["prefix"].str.split_exact("/", 1).struct.unnest()
-        lengths = parts["field_1"].cast(pl.Int64, strict=False).fill_null(0).to_numpy()
+        places: dict[str | None, int] = {None: 0}
+        numbers = np.array([places.setdefault(operator, len(places)) for _, operator, _ in rows])
+        parts = [prefix.partition("/") for prefix, _, _ in rows]
+        lengths = np.array([int(length) if length.isdecimal() else 0 for _, _, length in parts])
         found, good = {}, 0
-        for packed in pack(parts["field_0"]):
+        for packed in pack([address for address, _, _ in parts]):
             width = packed.octets.shape[1]
             bits, length = min(width * 8, 64), lengths[packed.rows]  # of IPv6 the upper half counts
             size = np.uint64(1) << np.clip(bits - length, 0, bits - 1).astype(np.uint64)
@@ -63,9 +63,9 @@ class Shared:
             good += int(np.count_nonzero((length > 0) & (length <= width * 8) & (first % size == 0)))
             last = first + (size - np.uint64(1))
             found[width] = _steps(list(zip(first.tolist(), last.tolist(), numbers[packed.rows].tolist(), strict=True)))
-        if good < rows.height:
-            raise DatabaseError(f"{self.ranges}: {rows.height - good} rows hold no network: install the package anew")
-        return [None, *names], found
+        if good < len(rows):
+            raise DatabaseError(f"{self.ranges}: {len(rows) - good} rows hold no network: install the package anew")
+        return list(places), found
 
     def operators(self, families: Sequence[Packed], networks: pl.Series) -> pl.Series:
         """Who shares each address; null where nobody is known to. `networks`: the AS number of each, null without one."""
@@ -86,7 +86,7 @@ class Shared:
         return [
             {
                 "name": name, "kind": "shared", "path": str(path), "type": "csv",
-                "build_date": str(_rows(path, key)["date"].max()),
+                "build_date": max(date for _, _, date in _rows(path, key)),
                 "licence": "published facts; CC0-1.0 and MIT as each row says" if key == "prefix" else "Apache-2.0",
                 "attribution": "operators' own lists; lord-alfred/ipranges; projectdiscovery/cdncheck" if key == "prefix"
                 else "compiled from what operators say of their networks",
@@ -96,15 +96,20 @@ class Shared:
         ]  # fmt: skip
 
 
-def _rows(path: Path, key: str) -> pl.DataFrame:
+def _rows(path: Path, key: str) -> list[tuple[str, str, str]]:
+    """`key`, operator and date of each row."""
     try:
-        rows = pl.read_csv(path, columns=[key, "operator", "date"], infer_schema=False)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise DatabaseError(f"{path}: cannot be read, or lacks the columns {key}, operator, date: install the package anew "
-                            f"({' '.join(str(error).split())[:100]})") from error  # fmt: skip
-    if rows.is_empty() or sum(rows.null_count().row(0)):
-        raise DatabaseError(f"{path}: a row needs {key}, operator, date: install the package anew")
-    return rows
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = csv.reader(file)
+            head = next(rows, [])
+            places = [head.index(name) for name in (key, "operator", "date")]
+            found = [(row[places[0]], row[places[1]], row[places[2]]) for row in rows if row]
+    except (OSError, UnicodeDecodeError, csv.Error, ValueError, IndexError) as error:
+        raise DatabaseError(f"{path}: cannot be read, or lacks a column of {key}, operator, date: install the package anew "
+                            f"({error})") from error  # fmt: skip
+    if not found:
+        raise DatabaseError(f"{path}: holds no row: install the package anew")
+    return found
 
 
 def _words(packed: Packed) -> npt.NDArray[np.uint64]:

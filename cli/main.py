@@ -100,6 +100,7 @@ def main() -> None:
     from ..store.output import ReaderGoneError
 
     gc.set_threshold(GARBAGE)
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # sums that do not depend on how many processors add them, and a quicker start
     try:
         app()
     except WiretallyError as error:

@@ -17,12 +17,12 @@ from __future__ import annotations
 import csv
 import ipaddress
 from datetime import UTC, datetime
-from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..core.errors import DatabaseError
 from .databases import BUNDLED, sha256
 from .lists import LISTED, read_list
+from .suffixes import Suffixes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,6 +75,7 @@ class Catalogue:
     def __init__(self, lists: Sequence[List] = LISTS, theirs: Sequence[str] = ()) -> None:
         """`theirs`: the user's own lists, as `lists.read_list` takes them; `InputError` where one is none."""
         self.lists = lists
+        self._suffixes = Suffixes()
         self.theirs = [read_list(asked) for asked in theirs]
         self.exact: dict[str, Attribution] = {}
         self.suffix: dict[str, Attribution] = {}
@@ -142,14 +143,7 @@ class Catalogue:
 
     def registrable(self, host: str) -> str | None:
         """The domain that somebody registered: one label below a public suffix of ICANN's; None for a suffix."""
-        found: str | None = self._suffixes.privatesuffix(host)
-        return found
-
-    @cached_property
-    def _suffixes(self):  # type: ignore[no-untyped-def]  # noqa: ANN202  (the library has no types)
-        from publicsuffixlist import PublicSuffixList
-
-        return PublicSuffixList(only_icann=True)
+        return self._suffixes.registrable(host)
 
     def info(self) -> list[dict[str, str | None]]:
         """The files as `Database.info` gives them; the date is that of the newest row."""

@@ -1,3 +1,5 @@
+from functools import cache
+
 import polars as pl
 import pytest
 from hypothesis import example, given
@@ -25,8 +27,13 @@ def one_by_one(catalogue, names):
     return [(*each[:4], catalogue.parent(each.owner)) for each in found]
 
 
+@cache
+def columns(catalogue):
+    return Names(catalogue)
+
+
 def together(catalogue, names):
-    frame = Names(catalogue).look_up(pl.Series("name", names, pl.String))
+    frame = columns(catalogue).look_up(pl.Series("name", names, pl.String))
     assert frame["name"].to_list() == names
     return frame.select(WORDS).rows()
 

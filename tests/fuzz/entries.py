@@ -54,6 +54,7 @@ UDP_PORTS = (53, 443, 5353, 5355, 67, 546, 1900, 137, 853, 3478, 40_001)
 TCP_PORTS = (443, 53, 80, 853, 5223, 25)
 LETTERS = (0x74, 0x71, 0x64)  # t, q, d: JA4 specification
 DNS_HEADER = 12
+LEAST_LOAD = 20  # octets of an Initial, so that there is a sample to protect its header by (RFC 9001 §5.4.2)
 
 
 class Entry(NamedTuple):
@@ -149,7 +150,8 @@ def announcement(data: bytes) -> None:
 def quic_frames(data: bytes) -> None:
     """Each chunk is what an Initial holds; against the slow twin where no two pieces contradict one another."""
     found, hellos, pieces = HelloFromInitials(), [], []
-    for number, (_, load) in enumerate(chunks.chunks(data)[:8]):
+    for number, chunk in enumerate(chunks.chunks(data)[:8]):
+        load = chunk.content.ljust(LEAST_LOAD, quic.PADDING)
         hello = found.take(1, quic.initial(load, number=number, size=0))
         hellos += [hello.message] if hello else []
         pieces += crypto_frames(load)

@@ -21,7 +21,7 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..cli import pipeline
+from ..cli import attribution, pipeline
 from ..lab.hosts import BACKGROUND, MISTAT, SENSORS
 from ..lab.plan import ARMS, IDLE, INCOGNITO, NORMAL
 from ..measure import comparison, inputs, probe
@@ -54,7 +54,7 @@ def read(folder: Path) -> list[Recording]:
     """A recording of the lab, once for each of its devices."""
     truth = json.loads((folder / "truth.json").read_text(encoding="utf-8"))
     tables = pipeline.read_tables(folder / "capture.pcapng.zst", pipeline.COMPARED)
-    flows = pipeline.open_attributor().join(tables["flows"])
+    flows = attribution.open_attributor().join(tables["flows"])
     sessions = inputs.read_sessions(str(folder / "sessions.csv"))
     visits = inputs.read_visits(str(folder / "visits.csv"))
     found = []

@@ -43,7 +43,7 @@ def export(
     from ..store.cells import escaped
     from ..store.files import open_sink
     from ..store.zeek import FROM, ZeekSink
-    from . import pipeline, progress
+    from . import attribution, pipeline, progress
 
     possible = tuple(FROM if form == "zeek" else TABLES)
     for name in tables or ():
@@ -56,7 +56,7 @@ def export(
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise EnvironmentFault(f"{escaped(output)}: is no folder to write into: {error.strerror}; name another") from error
-    attributor = pipeline.open_attributor(**settings) if "flows" in wanted else None
+    attributor = attribution.open_attributor(**settings) if "flows" in wanted else None
     with ExitStack() as stack:
         look = stack.enter_context(progress.bar(quiet=quiet))
         sinks: dict[str, Sink | ZeekSink] = {}
@@ -68,7 +68,7 @@ def export(
         warn = progress.warner(quiet=quiet)
         watching: Any = cli.given(progress=look, warn=warn)
         stream = pipeline.frames(files, tuple(sinks), attributor, **settings, **watching)
-        for name, frame in pipeline.with_warnings(stream, attributor, warn):
+        for name, frame in attribution.with_warnings(stream, attributor, warn):
             sinks[name].write(frame)
     if not quiet:
         typer.echo(f"wiretally: {len(wanted)} files in {escaped(output)}", err=True)

@@ -70,7 +70,7 @@ def live(
     from ..dissect.dissector import Dissector
     from ..store.database import Store
     from ..store.marks import told
-    from . import pipeline, progress
+    from . import attribution, pipeline, progress
     from .service import Retention, Service
     from .warm import warm
 
@@ -83,7 +83,7 @@ def live(
 
     def settle() -> tuple[Attributor, tuple[str, ...]]:
         """What SIGHUP reads again: databases and catalogue, local networks."""
-        return pipeline.open_attributor(**settings), (*(local or ()), *(networks(local_file) if local_file else ()))
+        return attribution.open_attributor(**settings), (*(local or ()), *(networks(local_file) if local_file else ()))
 
     attributor, near = settle()
     dissector = Dissector(pipeline.dissect_options(pipeline.DISSECTED, settings | {"local": near}))

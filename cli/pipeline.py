@@ -11,10 +11,11 @@ Rules: nothing is computed that no table asked for. An option that is not given 
 from __future__ import annotations
 
 import ipaddress
-from typing import TYPE_CHECKING, Any, Protocol, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from ..core.errors import InputError
 from ..core.schema import TABLES, polars_schema
+from .attribution import open_attributor, told, without_places
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -31,18 +32,8 @@ if TYPE_CHECKING:
 
     Paths = str | PathLike[str] | Sequence[str | PathLike[str]]
 
-    class Joins(Protocol):
-        """What adds places and owners to flows."""
-
-        def join(self, flows: pl.DataFrame) -> pl.DataFrame:
-            """The flows with the attribution columns."""
-
 TICK_PACKETS, TICK_ROWS = 200_000, 1 << 14  # whichever comes first: rarer ticks cost memory, more frequent ones time
 COMPARED = ("flows", "exchanges", "dns", "capture")
-OF_ADDRESSES = ("country", "asn", "as_org", "geo_check", "max_distance_km", "prefix_max_distance_km", "geo_status",
-                "country_second", "registered_country", "shared")  # fmt: skip
-OF_OWNERS = ("owner", "product", "category", "attribution_source", "parent")
-HIDDEN = "remote addresses are pseudonyms: nothing is said of countries and networks"
 DISSECTED = frozenset({"flows", "exchanges", "tls", "dns", "http", "announced"})
 OF_DEVICES = frozenset({"flows", "dns", "announced"})  # what the devices table is made from
 
@@ -91,7 +82,7 @@ def frames(
     from .rows import capture_rows
 
     listed = _listed(paths)
-    joins = attributor and _without_places(listed, attributor, options.get("warn", _ignore))
+    joins = attributor and without_places(listed, attributor, options.get("warn", _ignore))
     if any(map(is_store, listed)):
         yield from _stored(listed, tables, attributor, options.get("warn", _ignore))
         return
@@ -193,48 +184,15 @@ def read(path: Paths, **options: Unpack[ReadOptions]) -> Observations:
     attributor = open_attributor(**options)
     found = _gathered(frames(path, TABLES, **options), TABLES)
     attributor.learn(found["dns"])
-    found["flows"] = _without_places(_listed(path), attributor, keep).join(found["flows"])
+    found["flows"] = without_places(_listed(path), attributor, keep).join(found["flows"])
     for line in told(attributor, found["capture"]["last_seen"].max()):
         keep(line)
     return Observations(**found, warnings=tuple(warnings))
 
 
-class _NamesOnly:
-    """Attribution by names alone: addresses that are pseudonyms lie nowhere and belong to nobody."""
-
-    def __init__(self, attributor: Attributor) -> None:
-        self._attributor = attributor
-
-    def join(self, flows: pl.DataFrame) -> pl.DataFrame:
-        import polars as pl
-
-        schema = polars_schema(TABLES["flows"])
-        joined = self._attributor.join(flows).with_columns(pl.lit(None, schema[name]).alias(name) for name in OF_ADDRESSES)
-        by_address = pl.col("attribution_source") == "as"
-        return joined.with_columns(pl.when(by_address).then(None).otherwise(pl.col(name)).alias(name) for name in OF_OWNERS)
-
-
-def _without_places(listed: Sequence[str], attributor: Attributor, warn: Callable[[str], None]) -> Joins:
-    """`attributor`, or one that looks at no address where a capture says that these are pseudonyms."""
-    from ..evidence.pcapng import pseudonyms_of
-
-    if (pseudonyms_of(listed) or {}).get("addresses") != "all":
-        return attributor
-    warn(HIDDEN)
-    return _NamesOnly(attributor)
-
-
 def read_tables(paths: Paths, tables: Collection[str], **options: Unpack[ReadOptions]) -> dict[str, pl.DataFrame]:
     """Some of the tables, nothing attributed."""
     return _gathered(frames(paths, tables, **options), tables)
-
-
-def open_attributor(**options: Unpack[ReadOptions]) -> Attributor:
-    """Places and owners by the databases that `options` name, else the bundled ones."""
-    from ..geo.attributor import Attributor, GeoConfig
-
-    given: dict[str, Any] = {name: value for name, value in options.items() if name in GeoConfig._fields}
-    return Attributor.open(GeoConfig(**given))
 
 
 def compare(
@@ -352,38 +310,13 @@ def _measured(
     if "dns" in found:
         attributor.learn(found["dns"])
     hidden: list[str] = []
-    joins = _without_places(list(found["capture"]["source"]), attributor, hidden.append)
+    joins = without_places(list(found["capture"]["source"]), attributor, hidden.append)
     result = measure(joins.join(found["flows"]))
     rows = times_as_text(found["capture"]).to_dicts()
     result["capture"] = [row | {"sha256": (digest or {}).get(row["source"])} for row in rows]
     result["basis"] |= {"databases": attributor.databases, "versions": versions()}
     result["basis"]["warnings"] += [*told(attributor, found["capture"]["last_seen"].max()), *hidden]
     return result
-
-
-def with_warnings(
-    stream: Iterator[tuple[str, pl.DataFrame]], attributor: Attributor | None, warn: Callable[[str], None]
-) -> Iterator[tuple[str, pl.DataFrame]]:
-    """The frames; after the last of them what a reader must know of the databases on the day of the latest flow."""
-    latest: Any = None
-    for name, frame in stream:
-        yield name, frame
-        if attributor and name == "flows":
-            latest = max(filter(None, (latest, frame["last_seen"].max())), default=None)
-    for line in told(attributor, latest) if attributor else ():
-        warn(line)
-
-
-def told(attributor: Attributor, day: object = None) -> list[str]:
-    """What a reader must know of the databases: those that are old, on the day of the capture where there is one, so that
-    a result stays the same; and lists with lines that are no rule for a host.
-    """  # noqa: D205  (one sentence)
-    from ..geo.updates import warnings
-    from ..store.cells import escaped
-
-    lists = attributor.catalogue.theirs
-    lines = [f"{each.name}: {each.left_out} lines are no rule for a host and were left out" for each in lists if each.left_out]
-    return [escaped(line) for line in (*warnings((attributor.country, attributor.asn, attributor.second), day), *lines)]
 
 
 def marked(listed: list[str]) -> list[Session]:

@@ -46,10 +46,10 @@ def read(
     cli.refuse_binary_on_terminal(form, output)
     from ..core.schema import TABLES, polars_schema
     from ..store.files import open_sink
-    from . import pipeline, progress
+    from . import attribution, pipeline, progress
 
     settings = blocks.settings(reading, databases, place=place, packets=packets, strict=strict)
-    attributor = pipeline.open_attributor(**settings) if table == "flows" else None
+    attributor = attribution.open_attributor(**settings) if table == "flows" else None
     with (
         open_sink(polars_schema(TABLES[table]), form, output, GLANCE[table]) as sink,
         progress.bar(quiet=quiet) as look,
@@ -57,5 +57,5 @@ def read(
         warn = progress.warner(quiet=quiet)
         watching: Any = cli.given(progress=look, warn=warn)
         stream = pipeline.frames(files, (table,), attributor, **settings, **watching)
-        for _, frame in pipeline.with_warnings(stream, attributor, warn):
+        for _, frame in attribution.with_warnings(stream, attributor, warn):
             sink.write(frame)

@@ -41,7 +41,7 @@ def where(
     from ..store.cells import escaped
     from ..store.files import open_sink
     from ..store.output import Output
-    from . import pipeline
+    from . import attribution, pipeline
 
     for target in targets:
         if not is_address(target) and (not target or NO_NAME.intersection(target)):
@@ -55,11 +55,11 @@ def where(
         with open_sink(frame.schema, form, output) as sink:
             sink.write(frame)
     if form == "text" and not quiet:
-        attributor = pipeline.open_attributor(**settings)
+        attributor = attribution.open_attributor(**settings)
         for database in attributor.databases:
             credit = f": {database['attribution']}" if database["attribution"] else ""
             typer.echo(f"{escaped(str(database['name']))} of {database['build_date']}{credit}", err=True)
-        for line in pipeline.told(attributor):
+        for line in attribution.told(attributor):
             typer.echo(f"wiretally: warning: {line}", err=True)
 
 

@@ -7,8 +7,9 @@ from crafting.packets import SECOND, START, batch, client_hello, udp
 from crafting.packets import Connection as Tcp
 from wiretally.capture.live import Counters, LiveCapture, LiveOptions
 from wiretally.cli import service as module
+from wiretally.cli.attribution import open_attributor
 from wiretally.cli.clocks import Clocks
-from wiretally.cli.pipeline import DISSECTED, open_attributor
+from wiretally.cli.pipeline import DISSECTED
 from wiretally.cli.service import Retention, Service
 from wiretally.core.errors import InputError
 from wiretally.core.packets import Interface

@@ -49,6 +49,7 @@ def _bursts(random: np.random.Generator, mean: float) -> np.ndarray[Any, Any]:
 
 def coupled(sessions: int, share: float, draws: int, seed: int) -> dict[str, float]:
     """Shares of experiments: any false finding among the unrelated, and what is said of the destination that may follow."""
+    print(f"coupling: {sessions} sessions, {share}", file=sys.stderr, flush=True)
     random = np.random.default_rng([seed, sessions, int(share * 100)])
     marks = [Session(f"s{n}", verdicts.PHONE, "normal", n * LENGTH * NS, (n + 1) * LENGTH * NS) for n in range(sessions)]
     told = dict.fromkeys(("false", "locked", "not_locked", "inconclusive"), 0.0)
@@ -73,6 +74,7 @@ def coupled(sessions: int, share: float, draws: int, seed: int) -> dict[str, flo
 
 def probed(sessions: int, slope: float, draws: int, seed: int) -> dict[str, float]:
     """The same of the probe, and how often the interval of the slope holds the truth."""
+    print(f"probe: {sessions} sessions, {slope}", file=sys.stderr, flush=True)
     random = np.random.default_rng([seed, sessions, int(slope * 100), 7])
     told = dict.fromkeys(("false", "held", "defined", "url_dependent", "independent", "inconclusive"), 0.0)
     flows = verdicts._frame(FLOWS, [  # noqa: SLF001  (a helper of the same bench)
@@ -110,27 +112,23 @@ def probed(sessions: int, slope: float, draws: int, seed: int) -> dict[str, floa
     return {word: count / (told["defined"] if word == "held" else draws) for word, count in told.items()}
 
 
-def page(draws: int, seed: int) -> str:
+def page(draws: int, seed: int, jobs: int = 1) -> str:
     """What the two experiments add to the page of `verdicts.py`."""
     rows = ["| sessions | follows visits | locked | not locked | inconclusive | experiments with a false finding |", "|---|---|---|---|---|---|"]
-    for sessions in COUNTS:
-        for share in SHARES:
-            t = coupled(sessions, share, draws, seed)
-            print(f"coupling: {sessions} sessions, {share}: {t}", file=sys.stderr)
-            rows.append(f"| {sessions} | {share:.0%} | {t['locked']:.0%} | {t['not_locked']:.0%} | {t['inconclusive']:.0%} | {t['false']:.1%} |")
+    asked = [(sessions, share, draws * (verdicts.NULL_TIMES if not share else 1), seed) for sessions in COUNTS for share in SHARES]
+    for (sessions, share, *_), t in zip(asked, verdicts.shared_out(coupled, asked, jobs), strict=True):
+        rows.append(f"| {sessions} | {share:.0%} | {t['locked']:.0%} | {t['not_locked']:.0%} | {t['inconclusive']:.0%} | {t['false']:.1%} |")
     slopes = ["| sessions | bytes per character | url_dependent | independent | inconclusive | interval of the slope | experiments with a false finding |",
               "|---|---|---|---|---|---|---|"]  # fmt: skip
-    for sessions in COUNTS:
-        for slope in SLOPES:
-            t = probed(sessions, slope, draws, seed)
-            print(f"probe: {sessions} sessions, {slope}: {t}", file=sys.stderr)
-            slopes.append(f"| {sessions} | {slope:g} | {t['url_dependent']:.0%} | {t['independent']:.0%} | {t['inconclusive']:.0%} | "
-                          f"{t['held']:.1%} | {t['false']:.1%} |")  # fmt: skip
+    asked = [(sessions, slope, draws * verdicts.NULL_TIMES, seed) for sessions in COUNTS for slope in SLOPES]
+    for (sessions, slope, *_), t in zip(asked, verdicts.shared_out(probed, asked, jobs), strict=True):
+        slopes.append(f"| {sessions} | {slope:g} | {t['url_dependent']:.0%} | {t['independent']:.0%} | {t['inconclusive']:.0%} | "
+                      f"{t['held']:.1%} | {t['false']:.1%} |")  # fmt: skip
     return "\n\n".join([
-        "## Coupling", (f"{draws} experiments a row: sessions of {LENGTH} s with {PAGES} visits at irregular times, {TESTED} destinations that "
+        "## Coupling", (f"{draws} experiments a row, {verdicts.NULL_TIMES * draws} where nothing follows visits: sessions of {LENGTH} s with {PAGES} visits at irregular times, {TESTED} destinations that "
         f"upload in bursts; the first also uploads {TIMER} s after the stated share of visits. A false finding is an unrelated destination "
         "called locked (q ≤ 0.05)."), verdicts.precision(draws), "\n".join(rows),
-        "## The length probe", (f"{draws} experiments a row: {PAGES} visits a session with 0 to 1000 added characters, {TESTED} destinations with "
+        "## The length probe", (f"{verdicts.NULL_TIMES * draws} experiments a row: {PAGES} visits a session with 0 to 1000 added characters, {TESTED} destinations with "
         f"log-normal uploads (about 400 bytes, standard deviation of the logarithm 0.4), a timer of {TIMER} s that puts several visits into one "
         "burst; the first grows with the URL. A false finding is an unrelated destination with q ≤ 0.05. Where one destination is rightly found, q ≤ 0.05 allows one "
         "false among twenty findings, and so more experiments with one."), "\n".join(slopes),
@@ -142,10 +140,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("--draws", type=int, default=300, help="experiments per row (default 300)")
     parser.add_argument("--seed", type=int, default=verdicts.SEED)
+    parser.add_argument("--jobs", type=int, default=1, help="processes (default 1)")
     parser.add_argument("--output", help="where to write the page")
     parser.add_argument("--experiments-only", action="store_true", help="leave compare out")
     asked = parser.parse_args()
-    text = ("" if asked.experiments_only else verdicts.page(asked.draws, asked.seed) + "\n") + page(asked.draws, asked.seed)
+    text = ("" if asked.experiments_only else verdicts.page(asked.draws, asked.seed, asked.jobs) + "\n") + page(asked.draws, asked.seed, asked.jobs)
     if asked.output:
         Path(asked.output).write_text(text, encoding="utf-8")
     else:

@@ -9,6 +9,7 @@ Rules: times are this machine's clock, the one of the tap and of the servers.
 from __future__ import annotations
 
 import multiprocessing
+import random
 import shutil
 import time
 from typing import TYPE_CHECKING, NamedTuple
@@ -53,6 +54,9 @@ class Options(NamedTuple):
     background: float = 4.0
 
 
+MOST_WAIT = 4.5  # seconds that chance adds to the gap between two sessions
+
+
 class Played(NamedTuple):
     """What became of one phone's plan; `product` is the browser."""
 
@@ -70,6 +74,7 @@ class Player:
         self.phone, self.name, self.options, self.authority = phone, arm, options, authority
         self.logs = options.output / "logs"
         self._log = SCRATCH / f"agent-{phone.namespace}.jsonl"
+        self._random = random.Random(f"{options.seed} {phone.namespace}")
         self._spans: list[truth.Span] = []
         self._visits: list[truth.Visit] = []
 
@@ -82,7 +87,7 @@ class Player:
                 say(f"{self.name}: session {number} of {len(plan)}, {session.name}")
                 check()
                 product = self._session(session, agent)
-                time.sleep(self.options.gap)
+                time.sleep(self.options.gap + self._random.uniform(0, MOST_WAIT))  # else clocks meet every session at one moment
             agent.say({"quit": True})
             agent.process.wait(STEP_TIMEOUT)
         return Played(product, self._spans, self._visits, truth.read_agent(self._log, self.phone.address))
@@ -98,6 +103,12 @@ class Player:
             command.append(f"--background={o.background}")
         return network.inside(self.phone.namespace, *command)
 
+    def _moments(self, pages: int) -> list[float]:
+        """Seconds since the first page: people stay for as long as they like, but the last page of a session comes when it did before."""
+        gaps = [self._random.uniform(0.5, 1.5) for _ in range(pages - 1)]
+        whole = sum(gaps) or 1.0
+        return [0.0, *(sum(gaps[: number + 1]) / whole * (pages - 1) * self.options.dwell for number in range(pages - 1))][:pages]
+
     def _session(self, session: Session, agent: Child) -> str:
         """One session with a browser of its own; which browser it was."""
         profile = SCRATCH / f"profile-{self.phone.namespace}"
@@ -108,8 +119,8 @@ class Player:
         with browser:
             product = browser.version
             first = time.monotonic()
-            for number, page in enumerate(session.pages):
-                _sleep_until(first + number * self.options.dwell)
+            for moment, page in zip(self._moments(len(session.pages)), session.pages, strict=True):
+                _sleep_until(first + moment)
                 visit = len(self._visits)
                 self._visits.append(truth.Visit(time.time_ns(), session.name, page.url, page.pad, self.phone.address))
                 agent.say({"page": "page_load_event_start", "url": page.url, "visit": visit})

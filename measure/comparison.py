@@ -127,13 +127,13 @@ class _Board:
     def __init__(
         self, volumes: volume.Volumes, rows: list[dict[str, Any]], per: str, options: CompareOptions, *, dropped: bool
     ) -> None:
-        self._all = volumes._replace(exchanges=volumes.exchanges.with_columns(total=pl.lit(EVERYTHING)))
+        self._all = volumes._replace(sums=volumes.sums.with_columns(total=pl.lit(EVERYTHING)))
         self._rows, self._per, self._options, self._dropped = rows, per, options, dropped
         self._modes = list(dict.fromkeys(row["mode"] for row in rows))
 
     def volumes(self) -> list[dict[str, Any]]:
         """Volume by session and destination."""
-        owners = dict(self._all.exchanges.select("key", "owner").unique(subset="key").iter_rows())
+        owners = dict(self._all.sums.sort("key", "owner", descending=True).select("key", "owner").iter_rows())  # of several the first
         table = volume.per_session(self._all, "key").sort("session", "key")
         return [{"session": row["session"], "key": row["key"], "owner": owners.get(row["key"]),
                  "up_app_bytes": row["up_app_bytes"], "up_wire_bytes": row["up_wire_bytes"],
@@ -141,7 +141,7 @@ class _Board:
 
     def vendors(self) -> list[dict[str, Any]]:
         """Items of the organisations that stand above several owners, or above one of another name."""
-        above = self._all.exchanges.filter(pl.col("parent") != pl.col("owner"))["parent"].unique().to_list()
+        above = self._all.sums.filter(pl.col("parent") != pl.col("owner"))["parent"].unique().to_list()
         return [item for item in self.items("parent") if item["key"] in above] if above else []
 
     def items(self, kind: str) -> list[dict[str, Any]]:
@@ -221,10 +221,10 @@ class _Board:
 
     def _facts(self, kind: str) -> dict[str, dict[str, Any]]:
         """Owner, category and countries of each value: the most common by upload, all countries."""
-        rows = self._all.exchanges
-        largest = rows.lazy().select("up_app_bytes", "owner", "category", "country", item=pl.col(kind)).group_by(
-            "item", "owner", "category", "country", maintain_order=True).agg(pl.col("up_app_bytes").max()).collect()  # fmt: skip
-        table = largest.sort("up_app_bytes", descending=True, maintain_order=True).group_by("item").agg(
+        rows = self._all.sums
+        largest = rows.select("largest", "owner", "category", "country", item=pl.col(kind)).group_by(
+            "item", "owner", "category", "country").agg(pl.col("largest").max())  # fmt: skip
+        table = largest.sort("largest", "owner", "category", "country", descending=[True, False, False, False]).group_by("item").agg(
             pl.col("owner").drop_nulls().unique(maintain_order=True), pl.col("category").drop_nulls().unique(
                 maintain_order=True), pl.col("country").drop_nulls().unique().sort(),
         )  # fmt: skip

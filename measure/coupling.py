@@ -60,10 +60,11 @@ class Setting(NamedTuple):
 
 def uploads(exchanges: pl.DataFrame, kind: str, sessions: Sequence[Session]) -> pl.DataFrame:
     """(item, session, at): uploads in order, `session` an index, `at` in ns since its start; bursts are one."""
+    places = spans.places(sessions, exchanges.schema["session"])
     return (
         exchanges.lazy().filter(pl.col("up_app_bytes") >= LEAST_BYTES)
         .select("session", item=pl.col(kind), began=pl.col("began"))
-        .join(spans.places(sessions).lazy(), on="session").with_columns(at=pl.col("began") - pl.col("from"))
+        .join(places.lazy(), on="session").with_columns(at=pl.col("began") - pl.col("from"))
         .sort("item", "place", "at")
         .filter((pl.col("at") - pl.col("at").shift(1).over("item", "place")).fill_null(MERGE_NS) >= MERGE_NS)
         .select("item", "at", session="place").collect()

@@ -78,7 +78,10 @@ def given(sessions: Sequence[Session], visits: Sequence[Visit]) -> tuple[list[Op
 
 def detected(flows: pl.DataFrame, sessions: Sequence[Session], idle: str) -> list[Opened]:
     """Visits betrayed by bursts of hellos; flows: the table of the contract. Idle sessions have none."""
-    hellos = flows.lazy().filter(pl.col("service").is_in(["tls", "quic"]) & pl.col("name").is_not_null())
+    told = flows.filter(pl.col("service").is_in(["tls", "quic"]) & pl.col("name").is_not_null())
+    if not len(told):
+        return []
+    hellos = told.lazy()
     found: list[Opened] = []
     for each in sessions:
         if each.mode == idle:

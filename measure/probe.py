@@ -27,6 +27,7 @@ Rules: q is over the destinations that are no control. `independent` takes every
 
 from __future__ import annotations
 
+import copy
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -51,6 +52,7 @@ MIN_FLUSHES = 8
 MOST_TESTED = 5000  # destinations tested, those with most uploads first
 MOST_PROGRAMS = 4  # of a destination that are asked by themselves, those with most uploads first
 MOST_POINTS = 500  # of a destination, for its chart
+FIRST, EXTREMES = 399, 10  # arrangements of all; what then had so many as large is chance, and is not drawn further
 CELLS = 50_000_000  # arrangements × visits held at one time
 
 
@@ -94,9 +96,10 @@ def probe(
     _check_pads(found)
     modes = np.array([session.mode for session in closed])
     concealed = hidden.of_sessions(flows, {session.device for session in closed})
-    items = _Items(volumes.exchanges, _programs(flows), closed, found, chosen)
+    items = _Items(volumes, _programs(flows), closed, found, chosen)
     whole = items.measured(np.full(len(modes), fill_value=True))
-    apart = {mode: items.measured(modes == mode) for mode in dict.fromkeys(modes.tolist()) if mode != chosen.idle}
+    apart = {mode: copy.deepcopy(whole) if (modes[found.session] == mode).all() else items.measured(modes == mode)
+             for mode in dict.fromkeys(modes.tolist()) if mode != chosen.idle}  # fmt: skip
     together = items.visited()
     ok = together["verdict"] == URL_DEPENDENT if together["p"] is not None else None
     destinations: list[dict[str, Any]] = []
@@ -147,12 +150,13 @@ class _Items:
     """Destinations with their uploads, asked for slopes in some of the sessions."""
 
     def __init__(
-        self, exchanges: pl.DataFrame, programs: pl.DataFrame, sessions: Sequence[Session], visits: _Visits, options: ProbeOptions
+        self, volumes: volume.Volumes, programs: pl.DataFrame, sessions: Sequence[Session], visits: _Visits, options: ProbeOptions
     ) -> None:  # fmt: skip
         self._visits, self._options, self._line = visits, options, spans.line(sessions)
+        kind = volumes.exchanges.schema["session"]
         rows = (
-            exchanges.lazy().filter(pl.col("up_app_bytes") > 0).select("session", "flow_id", "key", "began", "up_app_bytes")
-            .join(spans.places(sessions).lazy(), on="session").join(programs.lazy(), on="flow_id", how="left")
+            volumes.exchanges.lazy().filter(pl.col("up_app_bytes") > 0).select("session", "flow_id", "key", "began", "up_app_bytes")
+            .join(spans.places(sessions, kind).lazy(), on="session").join(programs.lazy(), on="flow_id", how="left")
             .select("key", "place", "program", at=pl.col("began") - pl.col("from"), amount=pl.col("up_app_bytes").cast(pl.Float64))
             .sort("key", "place", "at").collect()
         )  # fmt: skip
@@ -163,8 +167,8 @@ class _Items:
         sites, hosts = set(visits.site.tolist()), set(visits.host.tolist())
         self.control = [key in hosts for key in self.keys]
         self._own = [site(key) if site(key) in sites else None for key in self.keys]
-        self.facts = _facts(exchanges)
-        self._arranged: dict[bytes, tuple[slopes.Arranged, slopes.Arranged, Floats]] = {}
+        self.facts = _facts(volumes.sums)
+        self._arranged: dict[tuple[bytes, int], tuple[slopes.Arranged, slopes.Arranged, Floats]] = {}
 
     def _of(self, part: pl.DataFrame) -> Sent:
         place = part["place"].to_numpy()
@@ -239,17 +243,22 @@ class _Items:
     def _slopes(self, found: Flushes, usable: Bools) -> tuple[Slope, Slope]:
         if len(found.first) < MIN_FLUSHES:
             return slopes.NOTHING, slopes.NOTHING
-        own, lagged, mean = self._arrangements(usable)
-        inputs = [slopes.Arranged(found.sums(pads.real), found.sums(pads.drawn)) for pads in (own, lagged)]
         _, session = np.unique(found.session, return_inverse=True)
-        return slopes.fit(found.amount, inputs[0], inputs[1], found.sums(mean), (found.size, session), self._options.alpha)
+        told: tuple[Slope, Slope] = slopes.NOTHING, slopes.NOTHING
+        for draws in (min(FIRST, self._options.resamples), self._options.resamples):
+            own, lagged, mean = self._arrangements(usable, draws)
+            inputs = [slopes.Arranged(found.sums(pads.real), found.sums(pads.drawn)) for pads in (own, lagged)]
+            told = slopes.fit(found.amount, inputs[0], inputs[1], found.sums(mean), (found.size, session), self._options.alpha)
+            if not any(slope.p < (1 + EXTREMES) / (1 + draws) for slope in told):  # clearly chance (Besag and Clifford 1991)
+                break
+        return told
 
-    def _arrangements(self, usable: Bools) -> tuple[slopes.Arranged, slopes.Arranged, Floats]:
+    def _arrangements(self, usable: Bools, draws: int) -> tuple[slopes.Arranged, slopes.Arranged, Floats]:
         """Pads of all visits, and of the visit before each: as they were, and in other orders; centred. And the means."""
-        key = usable.tobytes()
+        key = usable.tobytes(), draws
         if key not in self._arranged:
             session, chosen = self._visits.session, np.flatnonzero(usable)
-            draws = max(min(self._options.resamples, CELLS // max(len(session), 1)), 99)
+            draws = max(min(draws, CELLS // max(len(session), 1)), 99)
             random = np.random.default_rng(self._options.seed)
             order = random.random((draws, len(chosen))).argsort(axis=1)
             order = np.take_along_axis(order, session[chosen][order].argsort(axis=1, kind="stable"), axis=1)
@@ -276,7 +285,8 @@ class _Items:
 
 def _programs(flows: pl.DataFrame) -> pl.DataFrame:
     """(flow_id, program): the cipher list of the hello, which a program keeps where extensions come and go (resumption)."""
-    return flows.select("flow_id", program=pl.col("ja4").str.split("_").list.get(1, null_on_oob=True)).unique(subset="flow_id")
+    program = pl.col("ja4").str.split("_").list.get(1, null_on_oob=True)
+    return flows.select(pl.col("flow_id").cast(pl.Categorical()), program=program.cast(pl.Categorical())).unique(subset="flow_id")
 
 
 def _clearest(rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -313,10 +323,10 @@ def _shown(points: tuple[Flushes, Floats], modes: Sequence[str]) -> list[dict[st
             for at in range(0, len(found.first), step)]  # fmt: skip
 
 
-def _facts(exchanges: pl.DataFrame) -> dict[str, dict[str, Any]]:
+def _facts(sums: pl.DataFrame) -> dict[str, dict[str, Any]]:
     """Owner and category of each destination, by its largest upload."""
-    largest = exchanges.lazy().group_by("key", "owner", "category", maintain_order=True).agg(pl.col("up_app_bytes").max()).collect()
-    table = largest.sort("up_app_bytes", descending=True, maintain_order=True).group_by("key", maintain_order=True).agg(
+    largest = sums.group_by("key", "owner", "category").agg(pl.col("largest").max())
+    table = largest.sort("largest", "owner", "category", descending=[True, False, False]).group_by("key").agg(
         pl.col("owner").drop_nulls().first(), pl.col("category").drop_nulls().first())  # fmt: skip
     return {key: {"owner": owner, "category": category} for key, owner, category in table.iter_rows()}
 

@@ -29,9 +29,9 @@ Ints = npt.NDArray[np.int64]
 
 ROUNDS = 2  # of fitting the two slopes in turn; they are nearly independent
 TIE = 1e-9  # of sums in another order
-STEPS = 40  # of looking for a root
-CLOSE = 1e-4  # bytes per character: a root is good enough within this
-REFINED = 2  # times that an end of an interval is looked for with chance taken there
+SAME = 1e-12  # of the largest: residuals closer than this are ties
+STEP, STEPS = 0.05, 20  # of looking for a root: the first step, bytes per character, and how many, each four times as long
+CLOSE = 5e-4  # bytes per character: a root is good enough within this
 ENOUGH = 6  # groups in a cell, on average, for its median to be worth taking off
 
 
@@ -92,92 +92,97 @@ class _Level(NamedTuple):
         """Of y without offsets."""
         return _scores(_aligned(y, self.offsets))
 
-    def slope(self, y: Floats, x: Floats, w: Floats, start: float = 0.0) -> float:
+    def slope(self, y: Floats, x: Floats, w: Floats, start: float) -> float:
         """Where the ranks of y - b x do not go with w."""
         if np.abs(w).max() <= TIE * np.abs(x).max():
             return 0.0
         found = _root(lambda b: float(w @ self.scores(y - b * x)), 0.0, start)
         return found if np.isfinite(found) else 0.0
 
-    def without_sessions(self, rest: Floats) -> Floats:
-        """`rest` without what grows with the mean pad of a session."""
-        return rest - self.between * self.slope(rest, self.between, self.weights)
+
+class _Rest:
+    """What is left of y beside a slope on x, without what sessions and z explain then; looks from where it found last."""
+
+    def __init__(self, level: _Level, x: Floats, z: Floats) -> None:
+        """x, z: the inputs as they were."""
+        self._level, self._x, self._z = level, x, z
+        self._sessions = self._other = 0.0
+
+    def at(self, b: float, w: Floats) -> Floats:
+        """Beside a slope of b; w: weights of z."""
+        level, rest = self._level, self._level.y - b * self._x
+        self._sessions = level.slope(rest, level.between, level.weights, self._sessions)
+        rest = rest - self._sessions * level.between
+        if not self._z.any():
+            return rest
+        self._other = level.slope(rest, self._z, w, self._other)
+        return rest - self._other * self._z
 
 
 def _slope(level: _Level, x: _Input, z: _Input, alpha: float) -> Slope:
     """The slope on x, with whatever slope on z fits best beside it."""
     if np.abs(x.own.real).max() <= TIE * np.abs(x.given.real).max():
         return NOTHING  # cells or the other input leave nothing of it
+    left, tie = _Rest(level, x.given.real, z.given.real), TIE * np.abs(x.own.real).sum()
 
-    def left(b: float, w: Floats) -> Floats:
-        """What is left of y beside a slope of b on x, what sessions and z explain then."""
-        rest = level.without_sessions(level.y - b * x.given.real)
-        return rest - z.given.real * level.slope(rest, z.given.real, w) if z.given.real.any() else rest
+    def crossed(rest: Floats, b: float, target: float, start: float) -> float:
+        """Where S crosses `target`; rest: what is left at b."""
+        return _root(lambda to: float(x.own.real @ level.scores(rest - (to - b) * x.given.real)), target, start)
 
-    def chance(rest: Floats) -> Floats:
-        return np.abs(x.own.drawn @ level.scores(rest))
-
-    def crossed(b: float, target: Callable[[Floats], float]) -> float:
-        """Where S crosses what `target` makes of the residuals at b."""
-        rest = left(b, z.own.real)
-        return _root(lambda to: float(x.own.real @ level.scores(rest - (to - b) * x.given.real)), target(rest), b)
-
-    null = left(0.0, z.given.real)
-    real = abs(float(x.own.real @ level.scores(null))) - TIE * np.abs(x.own.real).sum()
-    p = (1 + (chance(null) >= real).sum()) / (1 + len(x.own.drawn))
+    null = level.scores(left.at(0.0, z.given.real))
+    p = (1 + (np.abs(x.own.drawn @ null) >= abs(float(x.own.real @ null)) - tie).sum()) / (1 + len(x.own.drawn))
     estimate = 0.0
     for _ in range(ROUNDS):
-        estimate = crossed(estimate, lambda _rest: 0.0)
-    ends = []
-    for share in (alpha, 2 * alpha):
-        place = min(int(np.ceil((1 - share) * (len(x.own.drawn) + 1))), len(x.own.drawn)) - 1
-        for sign in (1, -1):
-            end = estimate
-            for _ in range(REFINED):
-                if np.isfinite(end):
-                    end = crossed(end, lambda rest: sign * float(np.partition(chance(rest), place)[place]))  # noqa: B023  (called at once)
-            ends.append(min(end, estimate) if sign > 0 else max(end, estimate))
-    return Slope(estimate, ends[0], ends[1], ends[2], ends[3], float(p))
+        estimate = crossed(left.at(estimate, z.own.real), estimate, 0.0, estimate)
+    places = [min(int(np.ceil((1 - share) * (len(x.own.drawn) + 1))), len(x.own.drawn)) - 1 for share in (alpha, 2 * alpha)]
+
+    def limits(rest: Floats) -> Floats:
+        """How large S is by chance, at both levels; as large is not beyond."""
+        return np.asarray(np.partition(np.abs(x.own.drawn @ level.scores(rest)), places)[places] + tie)
+
+    middle = left.at(estimate, z.own.real)
+    widest = limits(middle)[0]
+    bounds = []
+    for sign in (1, -1):  # chance as it is at the estimate, then as it is at the end that this gave
+        end = crossed(middle, estimate, sign * widest, estimate)
+        rest = left.at(end, z.own.real) if np.isfinite(end) else middle
+        around = end if np.isfinite(end) else estimate
+        bounds.append([crossed(rest, around, sign * limit, around) for limit in limits(rest)])
+    (low, inner_low), (high, inner_high) = bounds
+    return Slope(estimate, min(low, estimate), max(high, estimate), min(inner_low, estimate), max(inner_high, estimate), float(p))
 
 
 def _scores(r: Floats) -> Floats:
     """Wilcoxon scores, -1/2 to 1/2; ties share theirs. Residuals that differ by rounding only are ties."""
-    scale = np.abs(r).max()
-    rounded = np.round(r / scale, 12) if scale > 0 else r
-    order = rounded.argsort()
-    ordered = rounded[order]
-    apart = ordered[1:] != ordered[:-1]
-    ranks = np.empty(len(r))
+    order = r.argsort()
+    ordered = r[order]
+    apart = ordered[1:] - ordered[:-1] > SAME * max(ordered[-1], -ordered[0])
     if apart.all():
+        ranks = np.empty(len(r))
         ranks[order] = np.arange(1.0, len(r) + 1)
-    else:
-        first = np.concatenate([[True], apart])
-        edges = np.append(np.flatnonzero(first), len(r))
-        ranks[order] = ((edges[:-1] + edges[1:] + 1) / 2)[first.cumsum() - 1]
+        return ranks / (len(r) + 1) - 0.5
+    first = np.concatenate([[True], apart])
+    edges = np.append(np.flatnonzero(first), len(r))
+    ranks = np.empty(len(r))
+    ranks[order] = ((edges[:-1] + edges[1:] + 1) / 2)[first.cumsum() - 1]
     return ranks / (len(r) + 1) - 0.5
 
 
 def _root(statistic: Callable[[float], float], target: float, start: float) -> float:
-    """Where S(b) crosses `target`, to the middle of its step; infinite where it never does."""
-    width = max(abs(start), 1.0)
-    low, high = start - width, start + width
+    """Where S(b), which falls, crosses `target`; infinite where it never does."""
+    here = statistic(start)
+    if here == target:
+        return start
+    way, near, width = (1 if here > target else -1), start, STEP * max(abs(start), 1.0)
     for _ in range(STEPS):
-        if statistic(low) >= target:
-            break
-        low -= width
-        width *= 2
-    width = max(abs(start), 1.0)
-    for _ in range(STEPS):
-        if statistic(high) <= target:
-            break
-        high += width
-        width *= 2
-    least, most = statistic(low), statistic(high)
-    if least < target or most > target:
-        return -np.inf if least < target else np.inf
-    if target in {least, most}:
-        return low if least == target else high
-    return float(optimize.brentq(lambda b: statistic(b) - target, low, high, xtol=CLOSE * min(high - low, 1.0)))
+        far = near + way * width
+        there = statistic(far)
+        if there == target:
+            return far
+        if (there > target) != (here > target):
+            return float(optimize.brentq(lambda b: statistic(b) - target, min(near, far), max(near, far), xtol=CLOSE))
+        near, width = far, 4 * width
+    return way * float("inf")
 
 
 def _without(x: Arranged, z: Arranged) -> Arranged:
@@ -196,8 +201,9 @@ class _Plain:
         design = [(cell[:, None] == np.unique(cell)[None, :]).astype(float) for cell in cells]
         scale = np.abs(covariate).max() or 1.0
         whole = np.hstack([np.ones((len(covariate), 1)), *design, (covariate / scale)[:, None]])
-        left, singular, _ = np.linalg.svd(whole, full_matrices=False)
-        self._basis = left[:, singular > TIE * singular[0]]
+        squares, directions = np.linalg.eigh(whole.T @ whole)
+        kept = squares > TIE * squares[-1]
+        self._basis = whole @ (directions[:, kept] / np.sqrt(squares[kept]))
 
     def off(self, x: Arranged) -> Arranged:
         """What is left of x, in every arrangement."""

@@ -29,12 +29,12 @@ def ended(sessions: Sequence[Session], capture: pl.DataFrame | None, exchanges: 
             for s in sessions]  # fmt: skip
 
 
-def places(sessions: Sequence[Session]) -> pl.DataFrame:
-    """(session, place, from): the number of each session in the list, and its start in ns since the epoch."""
+def places(sessions: Sequence[Session], kind: pl.DataType) -> pl.DataFrame:
+    """(session, place, from): the number of each session in the list, and its start in ns since the epoch; `kind`: of session."""
     return pl.DataFrame(
         {"session": [s.session for s in sessions], "place": range(len(sessions)), "from": [s.start for s in sessions]},
         schema={"session": pl.String, "place": pl.Int64, "from": pl.Int64},
-    )
+    ).with_columns(pl.col("session").cast(kind))
 
 
 def line(sessions: Sequence[Session]) -> npt.NDArray[np.int64]:
@@ -45,8 +45,8 @@ def line(sessions: Sequence[Session]) -> npt.NDArray[np.int64]:
 
 def session_rows(volumes: volume.Volumes, sessions: Sequence[Session], visits: Sequence[Visit]) -> list[dict[str, Any]]:
     """The `sessions` of the contract, in order of time."""
-    whole = volumes.exchanges.with_columns(all=pl.lit("all"))
-    sums = volume.per_session(volumes._replace(exchanges=whole), "all").drop("all")
+    whole = volumes.sums.with_columns(all=pl.lit("all"))
+    sums = volume.per_session(volumes._replace(sums=whole), "all").drop("all")
     known = {row["session"]: row for row in sums.to_dicts()}
     counts: dict[str, int] = {}
     for visit in visits:

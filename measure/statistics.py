@@ -68,7 +68,9 @@ def permutation_p(a: Array, c: Array, resamples: int, seed: int) -> Array:
 @lru_cache(maxsize=2)
 def _arrangements(count: int, chosen: int, resamples: int, seed: int, *, exact: bool) -> npt.NDArray[np.uint8]:
     """Rows of 0 and 1: which sessions are given the second label. One comparison asks several times for the same."""
-    if exact:
+    if exact and 2 * chosen == count:  # the other half differs in sign only: the first session keeps its label
+        places = np.array([(0, *rest) for rest in combinations(range(1, count), chosen - 1)])
+    elif exact:
         places = np.array(list(combinations(range(count), chosen)))
     else:
         random = np.random.default_rng(seed)

@@ -1,5 +1,6 @@
 """Sessions as spans of time."""
 
+import polars as pl
 from crafting.sessions import NS, PHONE, START, frame, moment
 from wiretally.measure import spans
 from wiretally.measure.inputs import Session
@@ -17,7 +18,7 @@ def test_sessions_on_the_line_are_too_far_apart_for_a_lag():
     closed = spans.ended(OPEN, None, frame("exchanges", []))
     line = spans.line(closed)
     assert line[1] - line[0] == 9 * NS + spans.APART_NS
-    assert spans.places(closed).rows() == [("a", 0, START), ("b", 1, START + 9 * NS)]
+    assert spans.places(closed, pl.String()).rows() == [("a", 0, START), ("b", 1, START + 9 * NS)]
 
 
 def test_times_have_nine_digits():

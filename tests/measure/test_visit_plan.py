@@ -43,7 +43,7 @@ def test_the_stated_power_is_reached():
         own = slopes.Arranged(pads.ravel(), np.take_along_axis(np.broadcast_to(pads, order.shape), order, axis=2).reshape(199, -1))
         nothing = slopes.Arranged(np.zeros(pads.size), np.zeros((199, pads.size)))
         y = pads.ravel() + random.normal(0, 300, pads.size)
-        found += slopes.fit(y, own, nothing, (np.ones(pads.size, np.int64),), 0.05)[0].p <= 0.05
+        found += slopes.fit(y, own, nothing, np.zeros(pads.size), (np.ones(pads.size, np.int64),), 0.05)[0].p <= 0.05
     assert found / draws >= 0.9 - 3 * np.sqrt(0.9 * 0.1 / draws)
 
 

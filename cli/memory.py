@@ -1,11 +1,11 @@
-"""What keeps the service's memory small: it shares a small machine, for months.
+"""What keeps memory small: the service's, which shares a small machine for months, and that of reading a large capture.
 
 Theory: three things are resident that nothing needs. The C library keeps what was freed in as many heaps as there are
 threads, and after the first large array no longer gives large ones back (mallopt(3): the threshold moves); Polars'
 allocator keeps it for a time of its own. Pages of 2 MB fill a sparse table with air. And code that only the start ran
 (LLVM's, when kernels are linked) stays until others need the room.
 
-Rules: `prepare` comes before the libraries are loaded. Where the system is another one nothing is done: it only costs room.
+Rules: `prepare` comes before the libraries are loaded; the allocators' settings cost time, which the service has. Where the system is another one nothing is done: it only costs room.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ def read(
     cli.refuse_binary_on_terminal(form, output)
     from ..core.schema import TABLES, polars_schema
     from ..store.files import open_sink
-    from . import attribution, pipeline, progress
+    from . import attribution, memory, pipeline, progress
 
     settings = blocks.settings(reading, databases, place=place, packets=packets, strict=strict)
     attributor = attribution.open_attributor(**settings) if table == "flows" else None
@@ -57,5 +57,7 @@ def read(
         warn = progress.warner(quiet=quiet)
         watching: Any = cli.given(progress=look, warn=warn)
         stream = pipeline.frames(files, (table,), attributor, **settings, **watching)
-        for _, frame in attribution.with_warnings(stream, attributor, warn):
+        for number, (_, frame) in enumerate(attribution.with_warnings(stream, attributor, warn)):
             sink.write(frame)
+            if number == 0:
+                memory.let_go_of_code()

@@ -17,7 +17,6 @@ import os
 import pickle
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import llvmlite.binding as llvm
@@ -27,9 +26,9 @@ from .errors import EnvironmentFault
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 OK = 0  # RETCODE_OK
-MADV_DONTNEED = 4  # madvise(2)
 NOTHING = -1  # results: none
 
 
@@ -86,7 +85,6 @@ def load(path: Path, *, brief: bool) -> Callable[[tuple[Any, ...]], Any]:
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()
     address = engine.get_function_address(header["symbol"])
-    _hand_back_linker()
     count = header["results"]
 
     @functools.cache
@@ -111,23 +109,6 @@ def load(path: Path, *, brief: bool) -> Callable[[tuple[Any, ...]], Any]:
         return tuple(results) if count else results[0]
 
     return run
-
-
-def _hand_back_linker() -> None:
-    """Lets go of the pages of LLVM's code, 26 MB that nothing needs until another kernel is linked.
-
-    They are the file's own, never written to, so that the kernel reads them again where they are wanted.
-    """
-    try:
-        mappings = Path("/proc/self/maps").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return  # not on Linux: they stay
-    libc = ctypes.CDLL(None)
-    for mapping in mappings:
-        span, access, *rest = mapping.split(maxsplit=5)
-        if access == "r-xp" and "libllvmlite" in rest[-1]:
-            first, end = (int(place, 16) for place in span.split("-"))
-            libc.madvise(ctypes.c_void_p(first), ctypes.c_size_t(end - first), MADV_DONTNEED)
 
 
 def _raised(error: Any) -> BaseException:  # noqa: ANN401

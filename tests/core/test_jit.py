@@ -108,21 +108,3 @@ class TestKernels:
         ]
         assert [process.communicate()[0].strip() for process in running] == ["1", "1"]
         assert len(list(tmp_path.rglob("*number_of*.kernel"))) == 1
-
-    @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the pages of a mapping are counted by Linux")
-    def test_the_linkers_code_is_handed_back_and_found_again(self):
-        code = (
-            "import re, numpy as np\nfrom pathlib import Path\nfrom wiretally.dissect import intern\n"
-            "from wiretally.dissect.state import new_state\n"
-            "states = new_state(16, np.zeros((0, 4), np.uint64), 1)\nprint(intern.number_of(states, np.zeros(3, np.uint8)))\n"
-            "smaps = re.split(r'\\n(?=[0-9a-f]+-[0-9a-f]+ )', Path('/proc/self/smaps').read_text())\n"
-            "held = [each for each in smaps if 'libllvmlite' in each and ' r-xp ' in each]\n"
-            "print(sum(int(size) for each in held for size in re.findall(r'\\nRss: +(\\d+)', each)))\n"
-            "from wiretally.capture.pcap import FORM, index_pcap\nfrom wiretally.core.packets import PACKET\n"
-            "form = np.zeros(1, FORM)\nform['record_header'] = 16\n"
-            "print(index_pcap(np.zeros(8, np.uint8), 0, 8, form, np.zeros(1, PACKET))[0])"
-        )
-        run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-        first, held_kb, second = run.stdout.split()
-        assert (first, second) == ("1", "0")
-        assert int(held_kb) < 2048

@@ -31,7 +31,7 @@ from geoip2.errors import AddressNotFoundError
 from geoip2.models import ASN
 
 from ..core.errors import DatabaseError
-from .tree import Tree
+from .tree import Tree, distinct
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -162,7 +162,7 @@ class Database:
         places = np.zeros(len(addresses), np.int64)
         answers: list[Answer | None] = [None]
         for packed in families:
-            leaves, first, which = np.unique(self._tree.leaves(packed.octets), return_index=True, return_inverse=True)
+            leaves, first, which = distinct(self._tree.leaves(packed.octets))
             found = np.zeros(len(leaves), np.int64)
             held = np.flatnonzero(leaves >= 0)
             for number, address in zip(held.tolist(), addresses.gather(packed.rows[first[held]]), strict=True):

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from naive import mmdb
+from wiretally.geo import tree as module
 from wiretally.geo.addresses import pack
 from wiretally.geo.databases import BUNDLED
 from wiretally.geo.tree import TOGETHER, Tree
@@ -88,3 +89,18 @@ def test_a_tree_that_runs_in_a_circle_ends(tmp_path):
     path = tmp_path / "x.mmdb"
     path.write_bytes(bytes(6 * 4) + bytes(16) + b"data")  # every record leads back to the root
     assert reached(Tree(path, 4, 24, 6), ["8.8.8.8", "2a00::1"]) == [-1, -1]
+
+
+@given(st.lists(st.integers(-1, 60), max_size=40), st.sampled_from([1, 8, 1 << 14]))
+def test_distinct_leaves_by_counting_are_those_by_sorting(leaves, worth):
+    given_leaves = np.array(leaves, np.int64)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "WORTH_A_TABLE", worth)
+        counted = module.distinct(given_leaves)
+    for mine, theirs in zip(counted, np.unique(given_leaves, return_index=True, return_inverse=True), strict=True):
+        assert mine.tolist() == theirs.tolist()
+
+
+def test_leaves_far_from_one_another_are_sorted_and_take_no_memory():
+    far = np.array([0, 1 << 60] * module.WORTH_A_TABLE)
+    assert [each.tolist() for each in module.distinct(far)][:2] == [[0, 1 << 60], [0, 1]]

@@ -44,6 +44,8 @@ from wiretally.dissect.tls.client_hello import HELLO, SCRATCH_BYTES, SCRATCH_INT
 from wiretally.dissect.tls.ja4 import describe
 from wiretally.dissect.tls.names import names_of
 from wiretally.dissect.tls.server_hello import parse_server_hello
+from wiretally.evidence.pseudonyms import Policy
+from wiretally.evidence.rewrite import Rewriter
 from wiretally.geo.lists import read_list
 from wiretally.measure.inputs import read_sessions, read_visits
 
@@ -198,11 +200,24 @@ def file(read: Callable[[str], object]) -> Callable[[bytes], object]:
     return from_bytes
 
 
-def capture(path: str) -> None:
+def capture(path: str) -> int:
+    """How many packets there are."""
+    count = 0
     with open_captures([path]) as stream:
         for batch in stream:
             ends = batch.packets["at"].astype(np.int64) + batch.packets["captured"]
             assert (ends <= len(batch.buffer)).all()
+            count += len(batch.packets)
+    return count
+
+
+def rewritten(path: str) -> None:
+    """Under pseudonyms there are as many packets."""
+    rewriter, target = Rewriter([path]), scratch() / "rewritten"
+    with target.open("wb") as out:
+        done = rewriter.write(out, rewriter.pseudonyms(bytes(32), Policy("all", "hash"), ()))
+    assert done.packets == capture(path)
+    assert done.packets == (capture(str(target)) if done.packets else 0)
 
 
 # -------------------------------------------------------------------------------------------------------------- seeds
@@ -258,6 +273,11 @@ def _captures() -> list[bytes]:
         containers.pcapng(listed, order, Random(n)) for n, order in enumerate("<><>")]  # fmt: skip
 
 
+def _conversations() -> bytes:
+    frames = [*seeds.conversations()[:40], *(frame for group in seeds.crafted() for frame in group)]
+    return containers.pcap([containers.Frame(1, made.START + n, frame[:400], len(frame)) for n, frame in enumerate(frames)], "<", 1)
+
+
 def _compressed() -> list[bytes]:
     return [containers.compress(data, Random(n)) for data in _captures()[::4] for n in range(5)]
 
@@ -291,6 +311,7 @@ HEADS = [b"GET / HTTP/1.1\r\nHost: a.example:80\r\nUser-Agent: x\r\n\r\n", b"CON
 ENTRIES = {
     "capture": Entry(file(capture), _captures),
     "compressed": Entry(file(capture), _compressed),
+    "pseudonyms": Entry(file(rewritten), lambda: [*_captures(), _conversations()]),
     "frames": Entry(chunks.frames, _frames),
     "tcp": Entry(tcp, _segments),
     "udp": Entry(udp, _datagrams),

@@ -5,7 +5,8 @@ threads, and after the first large array no longer gives large ones back (mallop
 allocator keeps it for a time of its own. Pages of 2 MB fill a sparse table with air. And code that only the start ran
 (LLVM's, when kernels are linked) stays until others need the room.
 
-Rules: `prepare` comes before the libraries are loaded; the allocators' settings cost time, which the service has. Where the system is another one nothing is done: it only costs room.
+Rules: `prepare` comes before the libraries are loaded; its settings cost time, which the service has. Where the system is
+another one nothing is done: it only costs room.
 """
 
 from __future__ import annotations

@@ -127,9 +127,9 @@ def of_flows(found: dict[str, pl.DataFrame]) -> pl.DataFrame:
 
 
 def counters() -> int:
-    """Packets that the interface has received."""
-    said = subprocess.run(["ip", "-j", "-s", "link", "show", TAP], capture_output=True, text=True, check=True).stdout
-    return int(json.loads(said)[0]["stats64"]["rx"]["packets"])
+    """Packets that the interface has received: proc_pid_net(5)."""
+    found = re.search(rf"{TAP}:\s*\d+\s+(\d+)", Path("/proc/net/dev").read_text(encoding="ascii"))
+    return int(found[1]) if found else 0
 
 
 def remake() -> None:
@@ -146,13 +146,17 @@ def kill(arguments: argparse.Namespace, folder: Path) -> Iterator[dict[str, Any]
     path = capture(arguments, folder)
     store, chance, before = folder / "kill.db", random.Random(arguments.seed), 0
     for number in range(arguments.runs):
-        live = Live(store)
-        began = time.monotonic()
-        rate = 10_000
-        sender = subprocess.Popen(replay(path, f"--pps={rate}"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(chance.uniform(0.5, 4.0))
+        live, base = Live(store), counters()
+        sender = subprocess.Popen(replay(path, "--pps=10000"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        while counters() == base:
+            time.sleep(0.01)
+        came: list[tuple[float, int]] = []  # when, how many packets of this run the interface had received by then
+        until = time.monotonic() + chance.uniform(0.5, 4.0)
+        while time.monotonic() < until:
+            came.append((time.monotonic(), counters() - base))
+            time.sleep(0.01)
         live.process.kill()
-        ran = time.monotonic() - began
+        killed = time.monotonic()
         live.process.wait()
         live.log.close()
         sender.kill()
@@ -161,9 +165,9 @@ def kill(arguments: argparse.Namespace, folder: Path) -> Iterator[dict[str, Any]
             sound = connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         flows, exchanges, counted = totals(read_store(str(store), ("flows", "exchanges", "capture")))
         gained = counted - before
-        lost = ran - 0.15 - gained / rate  # the sender takes a moment to begin
-        yield {"run": number, "seconds": round(ran, 2), "gained": gained, "lost_seconds": round(lost, 2), "sound": sound,
-               "holds": sound and flows == exchanges == counted and gained >= 0 and lost <= LOST_SECONDS}  # fmt: skip
+        lost = killed - next((when for when, packets in came if packets > gained), killed)  # since the first that is missing came
+        yield {"run": number, "came": came[-1][1], "gained": gained, "lost_seconds": round(lost, 2), "sound": sound,
+               "holds": sound and flows == exchanges == counted and 0 <= gained <= counters() - base and lost <= LOST_SECONDS}  # fmt: skip
         before = counted
 
 

@@ -88,7 +88,7 @@ def live(
     attributor, near = settle()
     dissector = Dissector(pipeline.dissect_options(pipeline.DISSECTED, settings | {"local": near}))
     warm(attributor)
-    memory.let_go_of_code()
+    memory.give_back()
     asked = LiveOptions(expression=expression, ring_bytes=ring_mb << 20, promiscuous=promiscuous, snap=snap, notify=warn)
     retention = Retention(keep_days, keep_mb << 20 if keep_mb else None)
     with ExitStack() as stack:

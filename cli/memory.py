@@ -43,9 +43,10 @@ def prepare() -> None:
 
 
 def give_back() -> None:
-    """What was freed goes back to the system."""
+    """What was freed goes back to the system, and so does code that has run since but may never again."""
     if trim := _library("malloc_trim"):
         trim(0)
+    let_go_of_code()
 
 
 def let_go_of_code() -> None:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from ..core.errors import WiretallyError
 from ..core.packets import PacketBatch
 from ..store.marks import boot
+from . import memory
 from .account import Account
 from .clocks import Clocks
 from .overload import Overload
@@ -147,6 +148,7 @@ class Service:
         self.ticks += 1
         if time.monotonic() - self._pruned >= PRUNE_EVERY and not self.store.full and not self._prune():
             self._pruned = time.monotonic()
+            memory.give_back()
 
     def _prune(self) -> int:
         """A stretch of what may no longer be kept; how many rows went."""

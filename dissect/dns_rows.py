@@ -149,7 +149,7 @@ def _records(records: Array, texts: list[str | None], names: pl.Series, interned
     kind = polars_schema(DNS)["answers"]
     total = int(count.sum())
     if total == 0:
-        return pl.Series([[]] * len(count), dtype=kind)
+        return pl.Series([[]], dtype=kind).new_from_index(0, len(count))
     owner = np.repeat(np.arange(len(count)), count)
     place = np.repeat(at, count) + np.arange(total) - np.repeat(np.cumsum(count) - count, count)
     records = records[place]

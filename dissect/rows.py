@@ -24,6 +24,7 @@ from .state import (
     DNS_META,
     DNS_ROWS,
     DONE,
+    END_OPEN,
     EXCHANGE,
     EXCHANGES,
     FIRSTS,
@@ -105,6 +106,7 @@ def running(state: State) -> Running:
     changed = np.flatnonzero((state["flows"]["alive"][:high] == CHANGED) & (state["flows"]["alias"][:high] == 0))
     state["flows"]["alive"][changed] = ALIVE
     flows, cold = state["flows"][changed], state["cold"][changed]
+    flows["end"] = END_OPEN  # one that lingers may still get packets; its own row says how it ended
     names = _best_names(cold)
     new = (cold["shown_ns"] == 0) | (cold["shown_name"] != names)
     shown = new | (flows["last_ns"] - cold["shown_ns"] > SHOW_EVERY)

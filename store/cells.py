@@ -32,6 +32,15 @@ def as_json(result: Any, *, allow_nan: bool = False) -> str:  # noqa: ANN401  (w
     return "\n".join([*map(escaped, lines), ""])
 
 
+def json_text(name: str) -> pl.Expr:
+    """A column as JSON; null stays null."""
+    import polars as pl
+
+    # a struct of one field is the shortest way to JSON: {"x":VALUE}
+    text = pl.struct(x=pl.col(name)).struct.json_encode().str.strip_prefix('{"x":').str.head(-1)
+    return pl.when(pl.col(name).is_not_null()).then(text).alias(name)
+
+
 def times_as_text(frame: pl.DataFrame) -> pl.DataFrame:
     """Every time as RFC 3339 text."""
     import polars as pl
@@ -46,14 +55,7 @@ def as_text(frame: pl.DataFrame) -> pl.DataFrame:
     import polars as pl
 
     frame = times_as_text(frame)
-    frame = frame.with_columns(
-        # a struct of one field is the shortest way to JSON: {"x":VALUE}
-        pl.when(pl.col(name).is_not_null())
-        .then(pl.struct(x=pl.col(name)).struct.json_encode().str.strip_prefix('{"x":').str.head(-1))
-        .alias(name)
-        for name, kind in frame.schema.items()
-        if kind.is_nested()
-    )
+    frame = frame.with_columns(json_text(name) for name, kind in frame.schema.items() if kind.is_nested())
     texts = [name for name, kind in frame.schema.items() if kind == pl.String()]
     hostile = frame.select(pl.col(texts).str.contains(UNPRINTABLE).any()) if texts else None
     for name in texts:

@@ -10,11 +10,11 @@ Rules: times are integers, ns since the epoch; lists and records are JSON text; 
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core.schema import ANNOUNCED, CAPTURE, DNS, EXCHANGES, FLOWS, HTTP, TABLES, TLS, Table, polars_schema
+from .cells import json_text
 
 if TYPE_CHECKING:
     import sqlite3
@@ -81,14 +81,10 @@ def to_rows(name: str, frame: pl.DataFrame) -> list[tuple[Any, ...]]:
         elif column.type == "time":
             columns.append(pl.col(column.name).dt.epoch("ns"))
         elif column.type.startswith("list"):
-            columns.append(pl.col(column.name).map_elements(_as_json, return_dtype=pl.String))
+            columns.append(json_text(column.name))
         else:
             columns.append(pl.col(column.name))
     return frame.select(columns).rows()
-
-
-def _as_json(values: Any) -> str:  # noqa: ANN401  (a list of text or of records)
-    return json.dumps(list(values), ensure_ascii=False, separators=(",", ":"))
 
 
 def to_frame(table: Table, rows: list[tuple[Any, ...]]) -> pl.DataFrame:

@@ -146,3 +146,12 @@ def test_a_running_flow_is_shown_when_it_is_new_when_it_has_a_name_and_once_a_mi
     connection.send(app_record(10), after=61 * SECOND)
     tell()
     assert shown == [(1, 1), (0, 1), (1, 1), (0, 0), (0, 1), (1, 1)]
+
+
+def test_a_flow_that_lingers_after_its_last_segments_still_goes_on():
+    """What comes late belongs to it: a row that said that it had ended would never be counted anew (`store/reader.py`)."""
+    dissector = Dissector()
+    dissector.feed(batch(Connection(START).open().send(app_record(10)).close().items))
+    shown = dissector.tables(dissector.take(live=True))["running"]
+    assert shown["end"].to_list() == [None]
+    assert dissector.tick(end=True)["flows"]["end"].to_list() == ["fin"]

@@ -36,18 +36,9 @@ class Names:
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
-        self._rows: list[Attribution] = []
-        self._ours = self._steps(catalogue.exact, catalogue.suffix)
-        self._theirs = self._steps(catalogue.their_exact, catalogue.their_suffix) if catalogue.theirs else None
-        self._answers = self._columns(self._rows)
-
-    def _steps(self, exact: Mapping[str, Attribution], suffix: Mapping[str, Attribution]) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """`tail`, and `place` in the rows: what the first step asks for, of the name itself, and what all others do."""
-        first = len(self._rows)
-        self._rows += [*suffix.values(), *exact.values()]
-        places = pl.Series("place", range(first, len(self._rows)), pl.Int64)
-        table = pl.DataFrame([pl.Series("tail", [*suffix, *exact], pl.String), places])
-        return table.unique("tail", keep="last"), table.head(len(suffix))  # of both kinds the exact row, of the name itself
+        self._ours = _steps(catalogue.exact, catalogue.suffix)
+        self._theirs = _steps(catalogue.their_exact, catalogue.their_suffix) if catalogue.theirs else None
+        self._answers = self._columns([*catalogue.suffix.values(), *catalogue.exact.values()])
 
     def look_up(self, names: pl.Series) -> pl.DataFrame:
         """A row per name, in order: name, owner, product, category, attribution_source, parent; null where unknown."""
@@ -84,6 +75,13 @@ class Names:
 
     def _parents(self, owners: pl.Series) -> pl.Series:
         return owners.replace(self._catalogue.parents).alias("parent")
+
+
+def _steps(exact: Mapping[str, Attribution], suffix: Mapping[str, Attribution]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """`tail`, and its `place` among the rows, suffixes first: what the first step asks for, of the name itself, and all others."""
+    domains = pl.Series("tail", [*suffix, *exact], pl.String)
+    table = pl.DataFrame([domains, pl.Series("place", range(len(domains)), pl.Int64)])
+    return table.unique("tail", keep="last"), table.head(len(suffix))  # of both kinds the exact row, of the name itself
 
 
 def _longest(hosts: pl.Series, steps: tuple[pl.DataFrame, pl.DataFrame]) -> npt.NDArray[np.int64]:

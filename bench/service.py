@@ -45,17 +45,17 @@ LOST_SECONDS = 1.5  # that a kill may cost
 class Live:
     """`wiretally live` on TAP."""
 
-    def __init__(self, store: Path, *options: str) -> None:
+    def __init__(self, store: Path, *options: str, log: Path | None = None) -> None:
         """Begins, and waits for its first moment."""
-        self.store = store
+        self.store, said = store, log or store.with_suffix(".log")
         self.before = self._minutes()
-        self.log = store.with_suffix(".log").open("a+")
+        self.log = said.open("a+")
         command = [sys.executable, "-m", "wiretally.cli.main", "live", "-i", TAP, "--store", str(store), *options]
         self.process = subprocess.Popen(command, stderr=self.log)
         end = time.monotonic() + PATIENCE
         while not begun(store) or self._minutes() <= self.before:
             if self.process.poll() is not None or time.monotonic() > end:
-                raise SystemExit(f"did not start: {store.with_suffix('.log').read_text()}")
+                raise SystemExit(f"did not start: {said.read_text()}")
             time.sleep(0.05)
 
     def _minutes(self) -> int:
@@ -205,7 +205,7 @@ def disk(arguments: argparse.Namespace, folder: Path) -> Iterator[dict[str, Any]
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={arguments.megabytes}m", "none", str(place)], check=True)
     try:
         store = place / "home.db"
-        live = Live(store)
+        live = Live(store, log=folder / "log")
         sender = subprocess.Popen(replay(path, "--pps=20000"), stdout=subprocess.DEVNULL)
         time.sleep(2)
         with (place / "filler").open("wb", buffering=0) as filler:
@@ -219,10 +219,10 @@ def disk(arguments: argparse.Namespace, folder: Path) -> Iterator[dict[str, Any]
         (place / "filler").unlink()
         time.sleep(3)
         code = live.end()
-        said = store.with_suffix(".log").read_text()
+        said = (folder / "log").read_text()
         found = read_store(str(store), ("flows", "exchanges", "capture"))
         sent = counters()
-        yield {"sent": sent, "totals": totals(found), "dropped": int(found["capture"]["dropped"].sum()), "said": said.splitlines(),
+        yield {"sent": sent, "totals": totals(found), "dropped": int(found["capture"]["dropped"].sum()), "exit": code, "said": said.splitlines(),
                "holds": code == 0 and len({*totals(found)}) == 1 and int(found["capture"]["packets"].sum()) == sent
                and "cannot be written" in said and "written again" in said}  # fmt: skip
     finally:

@@ -108,9 +108,9 @@ def live(
         if not quiet:
             count = capture.counters()
             lost = "unknown" if count.dropped is None else f"{count.dropped:,}"
-            typer.echo(f"wiretally: {count.delivered:,} packets, {lost} lost; {store}", err=True)
+            progress.say(f"{count.delivered:,} packets, {lost} lost; {store}")
     if service.recorder is not None and (service.recorder.lost or not quiet):
-        typer.echo(f"wiretally: {service.recorder.recorded:,} packets recorded, {service.recorder.lost:,} not; {record}", err=True)
+        progress.say(f"{service.recorder.recorded:,} packets recorded, {service.recorder.lost:,} not; {record}")
 
 
 def networks(path: str) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import typer
@@ -51,6 +51,12 @@ def warner(*, quiet: bool) -> Callable[[str], None]:
 
     def warn(line: str) -> None:
         if not quiet:
-            typer.echo(f"wiretally: warning: {line}", err=True)
+            say(f"warning: {line}")
 
     return warn
+
+
+def say(line: str) -> None:
+    """A line on standard error, if that takes it: a log on a full disk is no reason to stop counting."""
+    with suppress(OSError):
+        typer.echo(f"wiretally: {line}", err=True)

@@ -14,7 +14,7 @@ app = typer.Typer(
 )  # fmt: skip
 MOST_SHOWN = 8  # devices that are offered
 Store = Annotated[str, typer.Option("--store", envvar="WIRETALLY_STORE", metavar="FILE", help="The one `live` writes.")]
-Device = Annotated[str | None, typer.Option("--device", "-d", metavar="D", help="IP or MAC address, as the access point sees it.")]
+Device = Annotated[str | None, typer.Option("--device", "-d", metavar="D", help="IP or MAC address, or the name that it told.")]
 
 
 @app.command("start")

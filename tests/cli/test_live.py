@@ -136,6 +136,27 @@ def test_sessions_are_marked_meanwhile_and_compared(tmp_path, frames):
     assert mark("list").stdout.startswith("session,device,mode,start,end,notes\r\n") or mark("list").stdout.startswith("session,")
 
 
+def test_what_is_recorded_gives_the_numbers_that_are_stored_times_included(tmp_path, frames):
+    store, folder = tmp_path / "home.db", tmp_path / "evidence"
+    with private_network():
+        join()
+        service = Running(store, "--record", str(folder)).ready()
+        send(frames, THERE)
+        said = service.end()
+    assert f"{len(frames):,} packets recorded, 0 not" in said
+    live, offline = wiretally.read(store), wiretally.read(sorted(folder.glob("*.pcapng*")))
+    key = ["local_ip", "local_port", "remote_ip", "remote_port", "transport", "first_seen"]
+    same = [*key, "last_seen", "service", "name", "sni", "ja4", "owner", "rtt_remote_ms", "app_exact", *NAMES]
+    assert live.flows.select(same).sort(key).equals(offline.flows.select(same).sort(key))
+
+    def cut(found):
+        ends = found.flows.select("flow_id", *key)
+        return found.exchanges.join(ends, on="flow_id").select(*key, "start", "end", "name", *NAMES).sort(*key, "start")
+
+    assert cut(live).equals(cut(offline))
+    assert live.dns.drop("id").sort("time", "qname").equals(offline.dns.drop("id").sort("time", "qname"))
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_killed_at_any_moment_it_keeps_what_was_kept_and_counts_nothing_twice(tmp_path, frames, seed):
     """SIGKILL under load, then again: sums agree, and what was there is still there.

@@ -63,16 +63,18 @@ def distinct_names(domains: list[str], number: int, seed: int = 1) -> list[str]:
 
 
 def speed(attributor: Attributor) -> dict[str, float]:
-    """Seconds for a million of each, everything warm."""
+    """Seconds for a million of each, everything warm: of the clock, and of the processor, which depend less on what else runs."""
     addresses = distinct_addresses(MILLION)
     names = distinct_names(catalogue_domains(), MILLION)
     attributor.addresses(addresses[:1000])
     attributor.names(names[:1000])
-    started = time.perf_counter()
-    attributor.addresses(addresses)
-    between = time.perf_counter()
-    attributor.names(names)
-    return {"a million addresses, s": between - started, "a million names, s": time.perf_counter() - between}
+    found = {}
+    for what, look_up, texts in (("addresses", attributor.addresses, addresses), ("names", attributor.names, names)):
+        started, busy = time.perf_counter(), time.process_time()
+        look_up(texts)
+        found[f"a million {what}, s"] = time.perf_counter() - started
+        found[f"a million {what}, s of the processor"] = time.process_time() - busy
+    return found
 
 
 def catalogue_domains() -> list[str]:
@@ -176,6 +178,8 @@ def main() -> int:
     for name, (bound, below) in AIMS.items():
         held = figures[name] <= bound if below else figures[name] >= bound
         print(f"{'held' if held else 'MISSED'}: {name}: {figures[name]:.4g} ({'at most' if below else 'at least'} {bound:g})")
+    for name in sorted(figures.keys() - AIMS.keys()):
+        print(f"{name}: {figures[name]:.4g}")
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     return 0

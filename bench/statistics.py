@@ -112,16 +112,16 @@ def probed(sessions: int, slope: float, draws: int, seed: int) -> dict[str, floa
     return {word: count / (told["defined"] if word == "held" else draws) for word, count in told.items()}
 
 
-def page(draws: int, seed: int, jobs: int = 1) -> str:
+def page(draws: int, seed: int, jobs: int = 1, keep: Path | None = None) -> str:
     """What the two experiments add to the page of `verdicts.py`."""
     rows = ["| sessions | follows visits | locked | not locked | inconclusive | experiments with a false finding |", "|---|---|---|---|---|---|"]
     asked = [(sessions, share, draws * (verdicts.NULL_TIMES if not share else 1), seed) for sessions in COUNTS for share in SHARES]
-    for (sessions, share, *_), t in zip(asked, verdicts.shared_out(coupled, asked, jobs), strict=True):
+    for (sessions, share, *_), t in zip(asked, verdicts.Kept(keep).ask(coupled, asked, jobs), strict=True):
         rows.append(f"| {sessions} | {share:.0%} | {t['locked']:.0%} | {t['not_locked']:.0%} | {t['inconclusive']:.0%} | {t['false']:.1%} |")
     slopes = ["| sessions | bytes per character | url_dependent | independent | inconclusive | interval of the slope | experiments with a false finding |",
               "|---|---|---|---|---|---|---|"]  # fmt: skip
     asked = [(sessions, slope, draws * verdicts.NULL_TIMES, seed) for sessions in COUNTS for slope in SLOPES]
-    for (sessions, slope, *_), t in zip(asked, verdicts.shared_out(probed, asked, jobs), strict=True):
+    for (sessions, slope, *_), t in zip(asked, verdicts.Kept(keep).ask(probed, asked, jobs), strict=True):
         slopes.append(f"| {sessions} | {slope:g} | {t['url_dependent']:.0%} | {t['independent']:.0%} | {t['inconclusive']:.0%} | "
                       f"{t['held']:.1%} | {t['false']:.1%} |")  # fmt: skip
     return "\n\n".join([
@@ -141,10 +141,11 @@ def main() -> int:
     parser.add_argument("--draws", type=int, default=300, help="experiments per row (default 300)")
     parser.add_argument("--seed", type=int, default=verdicts.SEED)
     parser.add_argument("--jobs", type=int, default=1, help="processes (default 1)")
+    parser.add_argument("--keep", type=Path, metavar="FILE", help="where rows are kept, so that a run that was ended goes on")
     parser.add_argument("--output", help="where to write the page")
     parser.add_argument("--experiments-only", action="store_true", help="leave compare out")
     asked = parser.parse_args()
-    text = ("" if asked.experiments_only else verdicts.page(asked.draws, asked.seed, asked.jobs) + "\n") + page(asked.draws, asked.seed, asked.jobs)
+    text = ("" if asked.experiments_only else verdicts.page(asked.draws, asked.seed, asked.jobs, asked.keep) + "\n") + page(asked.draws, asked.seed, asked.jobs, asked.keep)
     if asked.output:
         Path(asked.output).write_text(text, encoding="utf-8")
     else:

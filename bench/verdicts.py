@@ -12,13 +12,14 @@ Rules: seeded; the figures are those of `measure.comparison.compare` from tables
 from __future__ import annotations
 
 import argparse
+import json
 import multiprocessing
 import sys
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -30,7 +31,6 @@ from ..measure.inputs import Session
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-T = TypeVar("T")
 NS = 1_000_000_000
 START = 1_700_000_000 * NS
 LENGTH = 300 * NS
@@ -58,7 +58,7 @@ class Tally:
     ratio_defined: int = 0
     shift_covered: int = 0
     mean_covered: int = 0  # of the baseline mode's mean, all destinations
-    verdicts: Counter[str] = field(default_factory=Counter)
+    verdicts: dict[str, int] = field(default_factory=Counter)
 
 
 def draw(random: np.random.Generator, sessions: int, ratio: float) -> tuple[pl.DataFrame, pl.DataFrame, list[Session]]:
@@ -119,12 +119,45 @@ def tally(sessions: int, ratio: float, draws: int, seed: int) -> Tally:
     return found
 
 
-def shared_out(ask: Callable[..., T], rows: list[tuple[Any, ...]], jobs: int) -> list[T]:
-    """What `ask` says of each row, asked in so many processes; rows have seeds of their own, so the number changes nothing."""
-    if jobs == 1:
-        return [ask(*row) for row in rows]
-    with multiprocessing.get_context("spawn").Pool(jobs) as pool:
-        return pool.starmap(ask, rows, chunksize=1)
+class Kept:
+    """Answers by row in a file of JSON lines, so that a long run that was ended goes on where it was; without a path nowhere."""
+
+    def __init__(self, path: Path | None) -> None:
+        """Takes what is there."""
+        self._path = path
+        lines = path.read_text(encoding="utf-8").splitlines() if path and path.exists() else []
+        self._known = {json.dumps(each["asked"]): each["told"] for each in map(json.loads, lines)}
+
+    def ask(self, ask: Callable[..., dict[str, Any]], rows: list[tuple[Any, ...]], jobs: int) -> list[dict[str, Any]]:
+        """What `ask` says of each row, in so many processes; rows have seeds of their own, so the number changes nothing."""
+        names = [json.dumps([ask.__name__, *row]) for row in rows]
+        missing = [(name, row) for name, row in zip(names, rows, strict=True) if name not in self._known]
+        if jobs == 1 or not missing:
+            for name, row in missing:
+                self._keep(name, ask(*row))
+        else:
+            with multiprocessing.get_context("spawn").Pool(jobs) as pool:
+                for name, told in pool.imap_unordered(_asked, [(name, ask, row) for name, row in missing]):
+                    self._keep(name, told)
+        return [self._known[name] for name in names]
+
+    def _keep(self, name: str, told: dict[str, Any]) -> None:
+        self._known[name] = told
+        if self._path:
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps({"asked": json.loads(name), "told": told}, default=float) + "\n")
+
+
+def _asked(job: tuple[str, Callable[..., dict[str, Any]], tuple[Any, ...]]) -> tuple[str, dict[str, Any]]:
+    name, ask, row = job
+    return name, ask(*row)
+
+
+def told(sessions: int, ratio: float, draws: int, seed: int) -> dict[str, Any]:
+    """A tally as JSON holds it."""
+    print(f"compare: {sessions} sessions, ratio {ratio}, {draws} experiments", file=sys.stderr, flush=True)
+    found = tally(sessions, ratio, draws, seed)
+    return vars(found) | {"verdicts": dict(found.verdicts)}
 
 
 def precision(draws: int) -> str:
@@ -134,7 +167,7 @@ def precision(draws: int) -> str:
             f"{middle:.1f}: a row that is off by less than two of these is not shown to be off. More `--draws` make it smaller.")  # fmt: skip
 
 
-def page(draws: int, seed: int, jobs: int = 1) -> str:
+def page(draws: int, seed: int, jobs: int = 1, keep: Path | None = None) -> str:
     """The page of the reference, measured now, in so many processes."""
     parts = [
         "# How often the verdicts are wrong",
@@ -152,15 +185,16 @@ def page(draws: int, seed: int, jobs: int = 1) -> str:
     rows = ["|---|---|---|---|---|---|"]
     power = ["| sessions per mode | ratio | " + " | ".join(WORDS) + " | interval of the ratio |", "|---|---|" + "---|" * (len(WORDS) + 1)]
     asked = [(sessions, ratio, draws * (NULL_TIMES if ratio == 1 else 1), seed) for sessions in SESSIONS for ratio in RATIOS]
-    tallies = dict(zip(asked, shared_out(tally, asked, jobs), strict=True))
+    asked.sort(key=lambda row: row[1] != 1)  # where nothing changes first: it says most
+    tallies = {row[:2]: Tally(**of) for row, of in zip(asked, Kept(keep).ask(told, asked, jobs), strict=True)}
     for sessions in SESSIONS:
         for ratio in RATIOS:
-            t = next(t for (n, share, *_), t in tallies.items() if (n, share) == (sessions, ratio))
+            t = tallies[sessions, ratio]
             covered = f"{t.ratio_covered / t.ratio_defined:.1%}" if t.ratio_defined else "–"
             if ratio == 1:
                 rows.append(f"| {sessions} | {t.false / t.unchanged:.2%} | {t.any_false / t.draws:.1%} | {covered} | "
                             f"{t.shift_covered / t.draws:.1%} | {t.mean_covered / (t.draws * DESTINATIONS):.1%} |")  # fmt: skip
-            shares = " | ".join(f"{t.verdicts[word] / t.draws:.0%}" for word in WORDS)
+            shares = " | ".join(f"{t.verdicts.get(word, 0) / t.draws:.0%}" for word in WORDS)
             power.append(f"| {sessions} | {ratio} | {shares} | {covered} |")
     parts[-1] += "\n" + "\n".join(rows)
     parts += ["## One destination changes", "What is said of it, as a share of the experiments.", "\n".join(power)]
@@ -176,9 +210,10 @@ def main() -> int:
     parser.add_argument("--draws", type=int, default=500, help="experiments per row (default 500)")
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--jobs", type=int, default=1, help="processes (default 1)")
+    parser.add_argument("--keep", type=Path, metavar="FILE", help="where rows are kept, so that a run that was ended goes on")
     parser.add_argument("--output", help="where to write the page")
     asked = parser.parse_args()
-    text = page(asked.draws, asked.seed, asked.jobs)
+    text = page(asked.draws, asked.seed, asked.jobs, asked.keep)
     if asked.output:
         Path(asked.output).write_text(text, encoding="utf-8")
     else:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from . import coupling, statistics
+from . import coupling, statistics, volume
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -38,14 +38,18 @@ SAME_SIZE = 0.1  # relative deviation below which sizes are called regular
 
 def beacons(exchanges: pl.DataFrame, resamples: int, seed: int, alpha: float) -> list[dict[str, Any]]:
     """Pairs of device and destination that beat, strongest first; exchanges: those of `volume.assign`."""
-    rows = (
-        exchanges.lazy().filter(pl.col("up_app_bytes") >= coupling.LEAST_BYTES)
+    parts = [
+        part.lazy().filter(pl.col("up_app_bytes") >= coupling.LEAST_BYTES)
         .select("device", "key", "owner", at="began", size=pl.col("up_app_bytes").cast(pl.Float64)).sort("device", "key", "at")
         .filter((pl.col("at") - pl.col("at").shift(1).over("device", "key")).fill_null(coupling.MERGE_NS) >= coupling.MERGE_NS)
         .group_by("device", "key", maintain_order=True)
         .agg(pl.col("owner").first(), pl.col("at").head(SIZES[-1] + 1), pl.col("size").head(SIZES[-1] + 1), count=pl.len())
-        .filter(pl.col("count") >= MIN_UPLOADS).sort("count", "device", "key", descending=[True, False, False]).head(MOST_TESTED).collect()
-    )  # fmt: skip
+        .filter(pl.col("count") >= MIN_UPLOADS).with_columns(pl.col("device", "key", "owner").cast(pl.String)).collect()
+        for part in volume.together(exchanges, "key")
+    ]  # fmt: skip
+    if not parts:
+        return []
+    rows = pl.concat(parts).sort("count", "device", "key", descending=[True, False, False]).head(MOST_TESTED)
     found = [
         {"device": device, "key": key, "owner": owner, "uploads": count, **_beat(np.array(at, float) / 1e9, np.array(size), resamples, seed)}
         for device, key, owner, at, size, count in rows.iter_rows()

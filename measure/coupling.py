@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import polars as pl
 
-from . import lags, spans, statistics
+from . import lags, spans, statistics, volume
 from .moments import Table, site
 
 if TYPE_CHECKING:
@@ -61,14 +61,16 @@ class Setting(NamedTuple):
 def uploads(exchanges: pl.DataFrame, kind: str, sessions: Sequence[Session]) -> pl.DataFrame:
     """(item, session, at): uploads in order, `session` an index, `at` in ns since its start; bursts are one."""
     places = spans.places(sessions, exchanges.schema["session"])
-    return (
-        exchanges.lazy().filter(pl.col("up_app_bytes") >= LEAST_BYTES)
+    none = exchanges.clear().select(item=pl.col(kind), at="began", session=pl.lit(0, pl.Int64))
+    parts = [
+        part.lazy().filter(pl.col("up_app_bytes") >= LEAST_BYTES)
         .select("session", item=pl.col(kind), began=pl.col("began"))
-        .join(places.lazy(), on="session").with_columns(at=pl.col("began") - pl.col("from"))
-        .sort("item", "place", "at")
+        .join(places.lazy(), on="session").select("item", "place", at=pl.col("began") - pl.col("from")).sort("item", "place", "at")
         .filter((pl.col("at") - pl.col("at").shift(1).over("item", "place")).fill_null(MERGE_NS) >= MERGE_NS)
         .select("item", "at", session="place").collect()
-    )  # fmt: skip
+        for part in volume.together(exchanges, "session")
+    ]  # fmt: skip
+    return pl.concat([none, *parts]).sort("item", "session", "at")
 
 
 class _Asked(NamedTuple):

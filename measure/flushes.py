@@ -52,25 +52,32 @@ class Flushes(NamedTuple):
 
 
 class Sent(NamedTuple):
-    """Uploads of one destination: `at` on a line of time on which sessions lie apart, `session` (index), bytes."""
+    """Uploads of one destination, added up by the latest visit of their session: `after` (its index, -1 before the first), `session`
+    (index), bytes.
+    """  # noqa: D205  (a list of fields)
 
-    at: Ints
+    after: Ints
     session: Ints
     amount: Floats
 
 
-def flushes(sent: Sent, visits: Ints, session: Ints, usable: Bools) -> Flushes:
-    """The flushes of one destination; visits (on the same line of time), their session, whether they can be used."""
-    last = np.searchsorted(visits, sent.at, side="right") - 1
-    seen = last >= 0
-    seen[seen] = session[last[seen]] == sent.session[seen]
-    amounts = sent.amount
-    slot = np.bincount(last[seen], amounts[seen], len(visits)).astype(float)
+def latest(at: Ints, place: Ints, visits: Ints, session: Ints) -> Ints:
+    """The latest visit before each upload, -1 where its session has none; at, visits: on a line of time on which sessions lie apart."""
+    last = np.searchsorted(visits, at, side="right") - 1
+    if len(visits):
+        last[session[np.maximum(last, 0)] != place] = -1
+    return last
+
+
+def flushes(sent: Sent, session: Ints, usable: Bools) -> Flushes:
+    """The flushes of one destination; session of each visit, and whether it can be used."""
+    seen, visits = sent.after >= 0, len(session)
+    slot = np.bincount(sent.after[seen], sent.amount[seen], visits).astype(float)
     told = slot > 0
-    following = np.full(len(visits), -1)
+    following = np.full(visits, -1)
     if told.any():
         ends = np.flatnonzero(told)
-        at = np.searchsorted(ends, np.arange(len(visits)))
+        at = np.searchsorted(ends, np.arange(visits))
         inside = at < len(ends)
         following[inside] = ends[at[inside]]
         following[inside & (session != session[np.maximum(following, 0)])] = -1

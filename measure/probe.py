@@ -36,7 +36,7 @@ import polars as pl
 
 from ..core.errors import InputError
 from . import hidden, slopes, spans, statistics, volume
-from .flushes import Sent, flushes, silent
+from .flushes import Sent, flushes, latest, silent
 from .moments import host_of, site
 
 if TYPE_CHECKING:
@@ -152,16 +152,11 @@ class _Items:
     def __init__(
         self, volumes: volume.Volumes, programs: pl.DataFrame, sessions: Sequence[Session], visits: _Visits, options: ProbeOptions
     ) -> None:  # fmt: skip
-        self._visits, self._options, self._line = visits, options, spans.line(sessions)
-        kind = volumes.exchanges.schema["session"]
-        rows = (
-            volumes.exchanges.lazy().filter(pl.col("up_app_bytes") > 0).select("session", "flow_id", "key", "began", "up_app_bytes")
-            .join(spans.places(sessions, kind).lazy(), on="session").join(programs.lazy(), on="flow_id", how="left")
-            .select("key", "place", "program", at=pl.col("began") - pl.col("from"), amount=pl.col("up_app_bytes").cast(pl.Float64))
-            .sort("key", "place", "at").collect()
-        )  # fmt: skip
+        self._visits, self._options = visits, options
+        rows = _after_visits(volumes.exchanges, programs, sessions, visits)
         parts = {str(key[0]): part for key, part in rows.partition_by("key", as_dict=True, maintain_order=True).items()}
-        self.keys = sorted(sorted(parts, key=lambda key: (-len(parts[key]), key))[:MOST_TESTED])
+        uploads = {key: int(part["uploads"].sum()) for key, part in parts.items()}
+        self.keys = sorted(sorted(parts, key=lambda key: (-uploads[key], key))[:MOST_TESTED])
         self._sent = [self._of(parts[key]) for key in self.keys]
         self._apart = [self._by_program(parts[key]) for key in self.keys]
         sites, hosts = set(visits.site.tolist()), set(visits.host.tolist())
@@ -171,12 +166,12 @@ class _Items:
         self._arranged: dict[tuple[bytes, int], tuple[slopes.Arranged, slopes.Arranged, Floats]] = {}
 
     def _of(self, part: pl.DataFrame) -> Sent:
-        place = part["place"].to_numpy()
-        return Sent(self._line[place] + part["at"].to_numpy(), place, part["amount"].to_numpy())
+        return Sent(part["after"].to_numpy(), part["place"].to_numpy(), part["amount"].to_numpy().astype(float))
 
     def _by_program(self, part: pl.DataFrame) -> dict[str | None, Sent]:
         """The uploads of each program, where there are several with enough of them."""
-        counts = part.group_by("program").len().filter(pl.col("len") >= MIN_FLUSHES).sort("len", "program", descending=[True, False])
+        counts = part.group_by("program").agg(len=pl.col("uploads").sum()).filter(pl.col("len") >= MIN_FLUSHES).sort(
+            "len", "program", descending=[True, False])  # fmt: skip
         names = counts["program"].head(MOST_PROGRAMS).to_list()
         if part["program"].n_unique() < 2:
             return {}
@@ -203,18 +198,15 @@ class _Items:
         kept = [self._latest(sent, key) for sent, key in mine]
         if not kept:
             return _told(slopes.NOTHING)
-        at = np.concatenate([sent.at for sent in kept])
-        order = at.argsort(kind="stable")
-        joined = Sent(at[order], *(np.concatenate([sent[field] for sent in kept])[order] for field in (1, 2)))
-        row = _told(self._slopes(flushes(joined, visits.at, visits.session, visits.padded), visits.padded)[0])
+        joined = Sent(*(np.concatenate([sent[field] for sent in kept]) for field in range(3)))
+        row = _told(self._slopes(flushes(joined, visits.session, visits.padded), visits.padded)[0])
         row["q"] = row["p"]
         return row | {"verdict": self._verdict(row)}
 
     def _latest(self, sent: Sent, key: str) -> Sent:
         """Those uploads that follow a visit to `key` before any other visit."""
-        last = np.maximum(np.searchsorted(self._visits.at, sent.at, side="right") - 1, 0)
-        own = (self._visits.host[last] == key) & (self._visits.session[last] == sent.session)
-        return Sent(sent.at[own], sent.session[own], sent.amount[own])
+        own = (sent.after >= 0) & (self._visits.host[np.maximum(sent.after, 0)] == key)
+        return Sent(sent.after[own], sent.session[own], sent.amount[own])
 
     def _item(self, number: int, on: Bools) -> dict[str, Any]:
         """One destination: all its uploads together, or those of the program that tells most, where that tells more."""
@@ -231,7 +223,7 @@ class _Items:
         if own is not None:
             usable &= visits.host == key if self.control[number] else visits.site == own
         if on[sent.session].any() and usable.any():
-            found = flushes(sent, visits.at, visits.session, usable)
+            found = flushes(sent, visits.session, usable)
         else:
             found = silent(visits.session, usable)
         first, lagged = self._slopes(found, usable)
@@ -281,6 +273,20 @@ class _Items:
             return URL_DEPENDENT
         ends = [np.inf if end is None else abs(end) for end in row["inner"]]
         return INDEPENDENT if max(ends) < self._options.least_slope else INCONCLUSIVE
+
+
+def _after_visits(exchanges: pl.DataFrame, programs: pl.DataFrame, sessions: Sequence[Session], visits: _Visits) -> pl.DataFrame:
+    """(key, program, place, after, amount, uploads): by the latest visit, since a flush has no more to tell; slice by slice."""
+    line, of = spans.line(sessions), ["key", "program", "place", "after"]
+    places = spans.places(sessions, exchanges.schema["session"])
+    parts = []
+    for rows in (exchanges.iter_slices(volume.SLICE) if len(exchanges) else [exchanges]):
+        sent = rows.filter(pl.col("up_app_bytes") > 0).join(places, on="session").join(programs, on="flow_id", how="left")
+        place = sent["place"].to_numpy()
+        at = line[place] + (sent["began"] - sent["from"]).to_numpy()
+        after = pl.Series("after", latest(at, place, visits.at, visits.session), pl.Int64)
+        parts.append(sent.with_columns(after).group_by(of).agg(amount=pl.col("up_app_bytes").sum().cast(pl.Int64), uploads=pl.len().cast(pl.Int64)))
+    return pl.concat(parts).group_by(of).agg(pl.col("amount").sum(), pl.col("uploads").sum()).sort(of, nulls_last=True)
 
 
 def _programs(flows: pl.DataFrame) -> pl.DataFrame:

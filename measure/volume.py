@@ -21,7 +21,7 @@ from ..core.errors import InputError
 from .places import EVIDENCE, with_evidence
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from .inputs import Session
 
@@ -126,14 +126,25 @@ def per_session(volumes: Volumes, keys: str) -> pl.DataFrame:
     return volumes.sums.group_by("session", keys).agg(*(pl.col(name).sum() for name in (*SUMMED, "exchanges")))
 
 
+def together(exchanges: pl.DataFrame, column: str) -> Iterator[pl.DataFrame]:
+    """`exchanges` in parts of about `SLICE` rows, each with all rows of some values of `column`."""
+    counts = exchanges.group_by(column).len().sort(column, nulls_last=True)
+    for _, some in counts.with_columns(part=pl.col("len").cum_sum() // SLICE).group_by("part", maintain_order=True):
+        yield exchanges.join(some, on=column, how="semi")
+
+
 def timeline(volumes: Volumes, bin_seconds: int) -> pl.DataFrame:
     """Uploaded app bytes by time bin, destination and device."""
-    width = bin_seconds * 1_000_000_000
-    return (
-        volumes.exchanges.filter(pl.col("up_app_bytes") > 0)
-        .group_by(pl.col("began") // width, "key", "owner", "device")
+    width, of = bin_seconds * 1_000_000_000, ["began", "key", "owner", "device"]
+    parts = [
+        rows.filter(pl.col("up_app_bytes") > 0).with_columns(pl.col("began") // width).group_by(of)
         .agg(pl.col("up_app_bytes").sum().cast(pl.Int64))
+        for rows in volumes.exchanges.iter_slices(SLICE)
+    ]  # fmt: skip
+    whole = pl.concat([*parts, volumes.exchanges.clear().select(*of, pl.col("up_app_bytes").cast(pl.Int64))])
+    return (
+        whole.group_by(of).agg(pl.col("up_app_bytes").sum())
         .select(pl.from_epoch(pl.col("began") * width, "ns").dt.replace_time_zone("UTC").alias("time"),
-                *(pl.col(name).cast(pl.String) for name in ("key", "owner", "device")), "up_app_bytes")
+                *(pl.col(name).cast(pl.String) for name in of[1:]), "up_app_bytes")
         .sort("time", "key", "device", "owner")  # one name may belong to several owners: the order must not be left open
     )  # fmt: skip

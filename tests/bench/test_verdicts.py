@@ -37,6 +37,16 @@ def test_a_comparison_that_sees_effects_everywhere_is_told(monkeypatch):
     assert verdicts.tally(6, 1.0, 2, seed=1).false == 2 * verdicts.DESTINATIONS
 
 
+def test_rows_that_are_kept_are_not_asked_again_and_are_the_same(tmp_path, monkeypatch):
+    rows = [(4, 1.0, 1, 1), (4, 0.0, 1, 1)]
+    kept = verdicts.Kept(tmp_path / "rows.jsonl").ask(verdicts.told, rows[:1], 1)
+    again = verdicts.Kept(tmp_path / "rows.jsonl")
+    assert again.ask(verdicts.told, rows, 1)[0] == kept[0]
+    assert verdicts.Tally(**kept[0]).draws == 1
+    monkeypatch.setattr(verdicts, "tally", None)
+    assert len(verdicts.Kept(tmp_path / "rows.jsonl").ask(verdicts.told, rows, 1)) == 2
+
+
 @pytest.mark.slow
 def test_false_findings_stay_near_five_percent():
     found = verdicts.tally(10, 1.0, 40, seed=3)

@@ -3,7 +3,7 @@
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
-from wiretally.measure.flushes import Sent, flushes, silent
+from wiretally.measure.flushes import Sent, flushes, latest, silent
 
 APART = 10_000
 
@@ -42,7 +42,8 @@ def test_flushes_are_those_of_a_walk(sessions, random):
     for mine in events:
         expected += walked(mine, usable)
     at, of, amount = np.array(sent, np.int64).reshape(-1, 3).T
-    found = flushes(Sent(at, of, amount.astype(float)), np.array(visits, np.int64), np.array(session, np.int64), usable)
+    after = latest(at, of, np.array(visits, np.int64), np.array(session, np.int64))
+    found = flushes(Sent(after, of, amount.astype(float)), np.array(session, np.int64), usable)
     pieces = np.split(found.visits, found.first[1:]) if len(found.first) else []
     assert [(piece.tolist(), total) for piece, total in zip(pieces, found.amount, strict=True)] == expected
     ones = np.ones((2, len(visits)))

@@ -23,6 +23,7 @@ from .frames import Frames
 from .messages import quic_messages
 from .quic.google import server_name
 from .quic.hellos import HelloFromInitials
+from .records import copied
 from .rows import Rows, Taken, running
 from .state import (
     ACTIVE,
@@ -157,7 +158,7 @@ class Dissector:
         count = int(cursor[DATAGRAMS])
         if not count:
             return
-        datagrams = self._state["datagrams"][:count].copy()
+        datagrams = copied(self._state["datagrams"][:count])
         cursor[DATAGRAMS] = 0
         cursor[BORROWED] = 0
         if self.lean >= LEAN_PAYLOAD:

@@ -22,6 +22,7 @@ from . import columns
 from .dns.message import MESSAGE
 from .dns.text import rcode_name, rdata_texts, subnet_text, type_name
 from .intern import Names, raw
+from .records import joined, picked
 from .rows import Rows
 from .state import DNS_META, SERVICE_NAMES
 
@@ -55,18 +56,18 @@ class DnsRows:
     def make(self, taken: Rows, texts: list[str | None], names: pl.Series, interned: Names, now: int, *, end: bool
              ) -> pl.DataFrame:  # fmt: skip
         """The transactions that are complete by packet time `now`, or all of them at the `end`."""
-        meta = np.concatenate([self._waiting[0], taken.joined("dns")])
-        messages = np.concatenate([self._waiting[1], taken.joined("messages")])
+        meta = joined([self._waiting[0], taken.joined("dns")])
+        messages = joined([self._waiting[1], taken.joined("messages")])
         partner = pairs(meta, messages)
         is_query = messages["response"] == 0
         answered = np.zeros(len(meta), bool)
         answered[partner[partner >= 0]] = True
         waits = is_query & (partner == NOBODY) & (messages["answers"] == 0) & (now - meta["time"] < WAIT_NS) & (not end)
-        self._waiting = (meta[waits].copy(), messages[waits].copy())
+        self._waiting = (picked(meta, waits), picked(messages, waits))
         rows = np.flatnonzero(~waits & ~answered)
-        asked, ends, partner = messages[rows], meta[rows], partner[rows]
+        asked, ends, partner = picked(messages, rows), picked(meta, rows), partner[rows]
         behind = np.where(partner >= 0, partner, rows)
-        said, answers = messages[behind], meta[behind]
+        said, answers = picked(messages, behind), picked(meta, behind)
         frame = _transactions(asked, said, ends, answers, partner >= 0, names)
         frame |= _extensions(asked, said, interned)
         records, at = taken.joined("answers"), answers["answers_at"]
@@ -152,7 +153,7 @@ def _records(records: Array, texts: list[str | None], names: pl.Series, interned
         return pl.Series([[]], dtype=kind).new_from_index(0, len(count))
     owner = np.repeat(np.arange(len(count)), count)
     place = np.repeat(at, count) + np.arange(total) - np.repeat(np.cumsum(count) - count, count)
-    records = records[place]
+    records = picked(records, place)
     flat = pl.DataFrame(
         {
             "row": owner,

@@ -23,6 +23,7 @@ from .dns.rdata import aliases
 from .dns_rows import DnsRows
 from .intern import Names as InternedNames
 from .intern import raw, texts
+from .records import picked
 from .rows import Taken
 from .state import (
     DOWN,
@@ -94,7 +95,7 @@ class Frames:
         if "http" in self._tables:
             made["http"] = _http(rows.joined("http"), rows.joined("requests"), names)
         if going is not None:
-            made["running"] = self._flows(interned, going.flows[going.shown], going.cold[going.shown], names, lean=lean)
+            made["running"] = self._flows(interned, picked(going.flows, going.shown), picked(going.cold, going.shown), names, lean=lean)
             made["open"] = _exchanges(going.exchanges(), names)
         return made
 

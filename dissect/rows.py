@@ -16,6 +16,7 @@ from .dns.message import MESSAGE
 from .dns.rdata import ANSWER, aliases
 from .http import REQUEST
 from .messages import ECH_OUTER
+from .records import clear, copied, joined, picked
 from .state import (
     ALIVE,
     ANSWERS,
@@ -69,7 +70,7 @@ class Running(NamedTuple):
         counts = self.flows["counts"] - self.cold["snapshot"]
         some = counts.any(axis=(1, 2))
         open_ = np.zeros(int(some.sum()), EXCHANGE)
-        cold = self.cold[some]
+        cold = picked(self.cold, some)
         open_["flow_id"], open_["counts"] = cold["flow_id"], counts[some]
         open_["start"], open_["end"] = self.flows["exchange_start"][some], self.flows["exchange_last"][some]
         open_["name"] = _best_names(cold)
@@ -105,7 +106,7 @@ def running(state: State) -> Running:
     high = state["cursor"][HIGH_WATER]
     changed = np.flatnonzero((state["flows"]["alive"][:high] == CHANGED) & (state["flows"]["alias"][:high] == 0))
     state["flows"]["alive"][changed] = ALIVE
-    flows, cold = state["flows"][changed], state["cold"][changed]
+    flows, cold = picked(state["flows"], changed), picked(state["cold"], changed)
     flows["end"] = END_OPEN  # one that lingers may still get packets; its own row says how it ended
     names = _best_names(cold)
     new = (cold["shown_ns"] == 0) | (cold["shown_name"] != names)
@@ -140,7 +141,7 @@ class Rows:
         chunks = self._chunks[name]
         if len(chunks) == 1:
             return chunks[0]
-        return np.concatenate(chunks) if chunks else np.zeros(0, KINDS[name])
+        return joined(chunks) if chunks else np.zeros(0, KINDS[name])
 
     def take(self, state: State, tables: frozenset[str]) -> None:
         """Empties the sheets and the stack of ended flows; records of tables that nobody wants are let go."""
@@ -152,7 +153,7 @@ class Rows:
             count = state["cursor"][used]
             for sheet in sheets:
                 if count and table in tables:
-                    self._chunks[sheet].append(state[sheet][:count].copy())
+                    self._chunks[sheet].append(copied(state[sheet][:count]))
             state["cursor"][used] = 0
         self._take_flows(state, wanted="flows" in tables)
 
@@ -165,16 +166,16 @@ class Rows:
         """Messages; where their answers lie is counted over all takings."""
         count = state["cursor"][DNS_ROWS]
         if count and wanted:
-            meta = state["dns"][:count].copy()
+            meta = copied(state["dns"][:count])
             meta["answers_at"] += sum(chunk.size for chunk in self._chunks["answers"])
             self._chunks["dns"].append(meta)
-            self._chunks["messages"].append(state["messages"][:count].copy())
+            self._chunks["messages"].append(copied(state["messages"][:count]))
         state["cursor"][DNS_ROWS] = 0
 
     def _take_aliases(self, state: State) -> None:
         """Answers that say what a name is an alias of."""
         records = state["answers"][: state["cursor"][ANSWERS]]
-        told = records[aliases(records)]
+        told = picked(records, aliases(records))
         if told.size:
             self._chunks["answers"].append(told)
 
@@ -197,12 +198,12 @@ class Rows:
         if wanted:
             own = state["flows"]["alias"][done] == 0  # what was counted in another flow has no row
             shown = done if own.all() else done[own]
-            self._chunks["flows"].append(state["flows"][shown])
-            self._chunks["cold"].append(state["cold"][shown])
+            self._chunks["flows"].append(picked(state["flows"], shown))
+            self._chunks["cold"].append(picked(state["cold"], shown))
             if self._kept is not None:
                 self._chunks["firsts"].append(self._kept[shown])
-        state["flows"][done] = np.zeros((), FLOW)
-        state["cold"][done] = np.zeros((), COLD)
+        clear(state["flows"], done)
+        clear(state["cold"], done)
         state["free"][cursor[FREE] : cursor[FREE] + done.size] = done[::-1]
         cursor[FREE] += done.size
         cursor[DONE] = 0

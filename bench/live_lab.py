@@ -110,20 +110,23 @@ def main(words: list[str] | None = None) -> int:
         def work() -> int:
             setattr(recording, "Player", Marking)  # noqa: B010  (in this process only, which ends with the recording)
             recording.record(chosen, lambda line: print(line, file=sys.stderr, flush=True))
-            return 0
+            return judge(options.arm, output)
 
         try:
-            if code := run_in_cell(work):
-                return code
-            found = asked(output / "live.db", sorted((output / "recorded").glob("*.pcapng*")), output / "marks.csv")
+            return run_in_cell(work)
         except WiretallyError as error:
             sys.stderr.write(f"{error}\n")
             return 1
-    host = SHARED if options.arm == "shared" else SENSORS
-    true = "stops" if options.arm in {"honest", "swap"} else "continues"
+
+
+def judge(arm: str, output: Path) -> int:
+    """Asks both, and says whether it is as it should be; 0 where it is."""
+    found = asked(output / "live.db", sorted((output / "recorded").glob("*.pcapng*")), output / "marks.csv")
+    host = SHARED if arm == "shared" else SENSORS
+    true = "stops" if arm in {"honest", "swap"} else "continues"
     said = found["live"].get(f"destinations {host}")
     holds = not found["differs"] and found["live"] == found["offline"] and said == true
-    print(json.dumps({"arm": options.arm, **found, "telemetry": host, "true": true, "said": said, "holds": holds}))
+    print(json.dumps({"arm": arm, **found, "telemetry": host, "true": true, "said": said, "holds": holds}))
     return 0 if holds else 1
 
 

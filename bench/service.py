@@ -109,7 +109,7 @@ def flood(arguments: argparse.Namespace, folder: Path) -> Iterator[dict[str, Any
         dropped, packets = int(found["capture"]["dropped"].sum()), int(found["capture"]["packets"].sum())
         rate = re.search(r"([\d.]+) pps", said)
         yield {"run": number, "sent": sent, "pps": float(rate[1]) if rate else None, "stored": packets, "dropped": dropped,
-               "interface": link, "same": same, "totals": totals(found),
+               "interface": link, "same": same, "degraded": found["capture"]["degraded"].drop_nulls().unique().to_list(), "totals": totals(found),
                "holds": code == 0 and dropped == 0 and packets == sent == link and all(same.values()) and len({*totals(found)}) == 1}  # fmt: skip
         store.unlink()
         subprocess.run(["ip", "link", "set", TAP, "down"], check=True)  # the interface's counters begin anew with a new pair

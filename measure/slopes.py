@@ -15,6 +15,7 @@ groups of a session) are medians and are taken off before ranking.
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -31,7 +32,7 @@ ROUNDS = 2  # of fitting the two slopes in turn; they are nearly independent
 TIE = 1e-9  # of sums in another order
 SAME = 1e-12  # of the largest: residuals closer than this are ties
 STEP, STEPS = 0.05, 20  # of looking for a root: the first step, bytes per character, and how many, each four times as long
-CLOSE = 5e-4  # bytes per character: a root is good enough within this
+CLOSE, NEAR = 5e-4, 1e-3  # a root is good enough within so many bytes per character, or within this share of the last step
 ENOUGH = 6  # groups in a cell, on average, for its median to be worth taking off
 
 
@@ -73,10 +74,12 @@ def fit(
     if np.ptp(y) == 0:
         return FLAT, FLAT if lagged.real.any() else NOTHING
     kept = [cell for cell in cells if len(cell) >= ENOUGH * len(np.unique(cell))]
-    offsets, plain = [_Cells(cell) for cell in kept], _Plain(kept, between)
-    mine, before = plain.off(own), plain.off(lagged)
+    offsets, cells_only = [_Cells(cell) for cell in kept], _Plain(kept, len(y))
+    weights = cells_only.off(between)
+    plain = cells_only.beside(weights, np.abs(between).max())
+    mine, before = (Arranged(plain.off(x.real), plain.off(x.drawn)) for x in (own, lagged))
     x, z = _Input(own, _without(mine, before)), _Input(lagged, _without(before, mine))
-    level = _Level(y, between, _Plain(kept, np.zeros(len(y))).off(Arranged(between, between[None, :])).real, offsets)
+    level = _Level(y, between, weights, offsets)
     return _slope(level, x, z, alpha), _slope(level, z, x, alpha) if lagged.real.any() else NOTHING
 
 
@@ -180,7 +183,7 @@ def _root(statistic: Callable[[float], float], target: float, start: float) -> f
         if there == target:
             return far
         if (there > target) != (here > target):
-            return float(optimize.brentq(lambda b: statistic(b) - target, min(near, far), max(near, far), xtol=CLOSE))
+            return float(optimize.brentq(lambda b: statistic(b) - target, min(near, far), max(near, far), xtol=max(CLOSE, NEAR * width)))
         near, width = far, 4 * width
     return way * float("inf")
 
@@ -194,21 +197,27 @@ def _without(x: Arranged, z: Arranged) -> Arranged:
 
 
 class _Plain:
-    """Takes off what the means of cells and a covariate explain, all at once (a projection)."""
+    """Takes off what the means of cells explain, all kinds at once (a projection)."""
 
-    def __init__(self, cells: Sequence[Ints], covariate: Floats) -> None:
-        """cells: int64[groups] each; covariate: float64[groups]."""
+    def __init__(self, cells: Sequence[Ints], groups: int) -> None:
+        """cells: int64[groups] each."""
         design = [(cell[:, None] == np.unique(cell)[None, :]).astype(float) for cell in cells]
-        scale = np.abs(covariate).max() or 1.0
-        whole = np.hstack([np.ones((len(covariate), 1)), *design, (covariate / scale)[:, None]])
+        whole = np.hstack([np.ones((groups, 1)), *design])
         squares, directions = np.linalg.eigh(whole.T @ whole)
         kept = squares > TIE * squares[-1]
         self._basis = whole @ (directions[:, kept] / np.sqrt(squares[kept]))
 
-    def off(self, x: Arranged) -> Arranged:
-        """What is left of x, in every arrangement."""
-        basis = self._basis
-        return Arranged(x.real - basis @ (basis.T @ x.real), x.drawn - (x.drawn @ basis) @ basis.T)
+    def beside(self, weights: Floats, scale: float) -> _Plain:
+        """The same with a covariate, of which the cells leave `weights`."""
+        more, size = copy.copy(self), float(np.sqrt(weights @ weights))
+        if np.abs(weights).max() > TIE * scale:
+            more._basis = np.column_stack([self._basis, weights / size])  # noqa: SLF001  (its own kind)
+        return more
+
+    def off(self, x: Floats) -> Floats:
+        """What is left of x, float64[groups] or [draws, groups]."""
+        left: Floats = x - (x @ self._basis) @ self._basis.T
+        return left
 
 
 class _Cells:

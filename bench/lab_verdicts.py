@@ -21,6 +21,8 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from ..cli import attribution, pipeline
 from ..lab.hosts import BACKGROUND, MISTAT, SENSORS
 from ..lab.plan import ARMS, IDLE, INCOGNITO, NORMAL
@@ -71,20 +73,21 @@ def read(folder: Path) -> list[Recording]:
 def true_slope(truth: dict[str, Any], sessions: set[str]) -> float | None:
     """Bytes of a POST per character of the pads of its visits, by the servers' own count; for events of one page each.
 
-    Posts of one and of two pages differ by more than pads, so each kind has its own mean.
+    Posts of one and of two pages differ by more than pads, so each kind has its own mean; what the page before adds has a slope of
+    its own.
     """
-    pads, sizes = [], []
-    kinds: dict[int, list[tuple[float, float]]] = defaultdict(list)
+    visits, kinds = truth["visits"], defaultdict(list)
     for post in truth["posts"]:
         if post["session"] in sessions and post["visits"]:
-            pages = set(post["visits"])
-            kinds[len(pages)].append((sum(truth["visits"][page]["pad"] or 0 for page in pages), post["up_app_bytes"]))
-    for points in kinds.values():
-        middle = statistics.mean(x for x, _ in points), statistics.mean(y for _, y in points)
-        pads += [x - middle[0] for x, _ in points]
-        sizes += [y - middle[1] for _, y in points]
-    below = sum(x * x for x in pads)
-    return sum(x * y for x, y in zip(pads, sizes, strict=True)) / below if below else None
+            pages = sorted(set(post["visits"]))
+            ahead = visits[pages[0] - 1] if pages[0] else {}
+            before = ahead.get("pad") or 0 if "session" in ahead and ahead["session"] == visits[pages[0]]["session"] else 0
+            kinds[len(pages)].append((sum(visits[page]["pad"] or 0 for page in pages), before, post["up_app_bytes"]))
+    centred = [np.array(points, float) - np.mean(points, axis=0) for points in kinds.values()]
+    if not centred or not np.concatenate(centred)[:, 0].any():
+        return None
+    table = np.concatenate(centred)
+    return float(np.linalg.lstsq(table[:, :2], table[:, 2], rcond=None)[0][0])
 
 
 def expected(recording: Recording) -> dict[str, dict[str, set[str]]]:

@@ -2,8 +2,8 @@
 
 Theory: characters of high entropy are added to the URLs that are visited, as many as chance decides. Whoever uploads the
 URL uploads more for a longer one; encryption hides what is sent, not how much. Flush totals (`flushes.py`) are regressed
-on the sums of the pads of the visits since the last flush, by ranks (`slopes.py`), with the pads of the visits before
-each of these (a referrer) as an input of its own: own and lagged slopes are never folded into one. Chance is made from
+on the sums of the pads of the visits since the last flush, by ranks (`slopes.py`), with the pad of the visit before
+the first of these (a referrer) as an input of its own: own and lagged slopes are never folded into one. Chance is made from
 the same pads in another order within each session.
 
 | word | what it takes |
@@ -239,8 +239,10 @@ class _Items:
         told: tuple[Slope, Slope] = slopes.NOTHING, slopes.NOTHING
         for draws in (min(FIRST, self._options.resamples), self._options.resamples):
             own, lagged, mean = self._arrangements(usable, draws)
-            inputs = [slopes.Arranged(found.sums(pads.real), found.sums(pads.drawn)) for pads in (own, lagged)]
-            told = slopes.fit(found.amount, inputs[0], inputs[1], found.sums(mean), (found.size, session), self._options.alpha)
+            sums = slopes.Arranged(found.sums(own.real), found.sums(own.drawn))
+            ahead = found.visits[found.first]  # of the visits in a flush compression writes each address once
+            before = slopes.Arranged(lagged.real[ahead], lagged.drawn[:, ahead])
+            told = slopes.fit(found.amount, sums, before, found.sums(mean), (found.size, session), self._options.alpha)
             if not any(slope.p < (1 + EXTREMES) / (1 + draws) for slope in told):  # clearly chance (Besag and Clifford 1991)
                 break
         return told

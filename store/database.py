@@ -20,6 +20,8 @@ import os
 import sqlite3
 import time
 from collections import deque
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self
 
@@ -236,16 +238,18 @@ def _fold(connection: sqlite3.Connection) -> tuple[int, bool]:
 
     How many blocks they were, and whether others are left.
     """
-    count, last, more = 0, None, False
-    weight = f"sum(CASE WHEN name = '{OPEN}' THEN rows / {SUPERSEDED} ELSE rows END)"
-    for moment, rows in connection.execute(f"SELECT moment, {weight} FROM journal GROUP BY moment ORDER BY min(number)"):  # noqa: S608
-        if last is not None and count + rows > FOLD_ROWS:
+    count, number, more = 0, None, False
+    waiting = connection.execute("SELECT moment, name, rows, number FROM journal ORDER BY number")
+    for _, moment in groupby(waiting, itemgetter(0)):
+        held = list(moment)
+        rows = sum(height // SUPERSEDED if name == OPEN else height for _, name, height, _ in held)
+        if number is not None and count + rows > FOLD_ROWS:
             more = True
             break
-        last, count = moment, count + rows
-    if last is None:
+        count, number = count + rows, held[-1][3]
+    waiting.close()
+    if number is None:
         return 0, False
-    (number,) = connection.execute("SELECT max(number) FROM journal WHERE moment = ?", (last,)).fetchone()
     blocks = connection.execute("SELECT moment, name, data FROM journal WHERE number <= ? ORDER BY number", (number,)).fetchall()
     found = folded([block for block in blocks if block[1] in SHAPES])
     connection.executemany("DELETE FROM open_exchanges WHERE flow_id = ?", [(name,) for name in found.closed])

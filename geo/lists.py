@@ -130,8 +130,10 @@ def _row(host: str, *, exact: bool) -> Row | None:
 def _table(text: str, path: Path) -> Iterator[Row | None]:
     """CSV with `domain`, and where it has them `match` (exact, suffix), `owner`, `product`, `category`."""
     table = csv.DictReader(io.StringIO(text))
-    table.fieldnames = [name.strip().lower() for name in table.fieldnames or ()]
     try:
+        table.fieldnames = [name.strip().lower() for name in table.fieldnames or ()]
+        if "domain" not in table.fieldnames:
+            raise InputError(f"{path}: line 1: no column domain: check the quotes of the header")
         for cells in table:
             row = _row((cells["domain"] or "").strip(), exact=(cells.get("match") or "").strip() == "exact")
             category = (cells.get("category") or "").strip() or None

@@ -25,8 +25,8 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # malloc.h of glib
 LARGE = 1 << 18  # bytes: larger pieces go back to the system when they are freed
 KEPT = 1 << 20  # bytes of free memory at the end of the heap that are kept
 MADV_DONTNEED = 4  # asm-generic/mman-common.h
-SETTINGS = {
-    "POLARS_MAX_THREADS": "1",  # a second's rows are few: threads would cost time and memory
+ONE_THREAD = {"POLARS_MAX_THREADS": "1"}  # rows come a few thousand at a time: more threads only wait in turns (sched_yield)
+SETTINGS = ONE_THREAD | {
     "NUMPY_MADVISE_HUGEPAGE": "0",
     "_RJEM_MALLOC_CONF": "narenas:1,dirty_decay_ms:0,muzzy_decay_ms:0",  # jemalloc(3), as Polars is built with it
 }
@@ -40,6 +40,12 @@ def prepare() -> None:
     if set_option := _library("mallopt"):
         for option, value in ((M_ARENA_MAX, 2), (M_MMAP_THRESHOLD, LARGE), (M_TRIM_THRESHOLD, KEPT)):
             set_option(option, value)
+
+
+def one_thread() -> None:
+    """Frames are made by one thread, beside the one that takes packets."""
+    for setting, word in ONE_THREAD.items():
+        os.environ.setdefault(setting, word)
 
 
 def give_back() -> None:

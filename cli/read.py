@@ -44,9 +44,13 @@ def read(
     Example: wiretally read phone.pcapng --table flows --format parquet -o flows.parquet
     """
     cli.refuse_binary_on_terminal(form, output)
+    from . import memory
+
+    memory.one_thread()
+
     from ..core.schema import TABLES, polars_schema
     from ..store.files import open_sink
-    from . import attribution, memory, pipeline, progress
+    from . import attribution, pipeline, progress
 
     settings = blocks.settings(reading, databases, place=place, packets=packets, strict=strict)
     attributor = attribution.open_attributor(**settings) if table == "flows" else None

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from ..geo.attributor import Attributor
-    from .pipeline import ReadOptions
+    from .read_options import ReadOptions
 
     class Joins(Protocol):
         """What adds places and owners to flows."""

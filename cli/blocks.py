@@ -65,7 +65,7 @@ def takes_blocks(command: Callable[..., None]) -> Callable[..., None]:
     return called
 
 
-def settings(*blocks: Reading | Databases, place: str | None = None, **others: object) -> Any:  # noqa: ANN401  (see pipeline.ReadOptions)
-    """What was given, as `pipeline.ReadOptions` knows it."""
+def settings(*blocks: Reading | Databases, place: str | None = None, **others: object) -> Any:  # noqa: ANN401  (see ReadOptions)
+    """What was given, as `ReadOptions` knows it."""
     found = {name: value for block in blocks for name, value in block._asdict().items()}
     return cli.given(**found, place=cli.coordinates(place) if place else None, **others)

@@ -11,7 +11,7 @@ Rules: nothing is computed that no table asked for. An option that is not given 
 from __future__ import annotations
 
 import ipaddress
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from ..core.errors import InputError
 from ..core.schema import TABLES, polars_schema
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from ..capture.stream import CaptureStream
     from ..dissect.dissector import DissectOptions
     from ..dissect.rows import Taken
     from ..geo.attributor import Attributor
     from ..measure.inputs import Session, Visit
     from .observations import Observations
+    from .read_options import ReadOptions
 
     Paths = str | PathLike[str] | Sequence[str | PathLike[str]]
 
@@ -36,32 +36,6 @@ TICK_PACKETS, TICK_ROWS = 200_000, 1 << 14  # whichever comes first: rarer ticks
 COMPARED = ("flows", "exchanges", "dns", "capture")
 DISSECTED = frozenset({"flows", "exchanges", "tls", "dns", "http", "announced"})
 OF_DEVICES = frozenset({"flows", "dns", "announced"})  # what the devices table is made from
-
-
-class ReadOptions(TypedDict, total=False):
-    """What `read`, `compare` and the commands of the same names share.
-
-    local: networks (CIDR) of the devices under observation. idle_gap: seconds of silence that end an exchange.
-    flow_idle: seconds of silence that end a flow. max_flows: flows held at one time. packets: how many of
-    each flow are told one by one, none unless given. strict: a capture that is cut
-    short raises. country_db, asn_db, second_db: MMDB files. place: (latitude, longitude) of the access point. catalogue:
-    the user's own lists of hosts. progress: called with the stream while it is read. warn: called with each warning, one
-    line.
-    """
-
-    local: Sequence[str]
-    idle_gap: float
-    flow_idle: float
-    max_flows: int
-    packets: int
-    strict: bool
-    country_db: str
-    asn_db: str
-    second_db: str
-    catalogue: Sequence[str]
-    place: tuple[float, float]
-    progress: Callable[[CaptureStream], None]
-    warn: Callable[[str], None]
 
 
 def frames(

@@ -27,10 +27,11 @@ import numba
 from numba.core.codegen import JITCodeLibrary
 from numba.core.registry import cpu_target
 
-from .jit import FLAGS
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+FLAGS: dict[str, Any] = {"nogil": True, "boundscheck": True, "error_model": "numpy", "_nrt": False,
+                         "no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # the last two: they need Numba to run  # fmt: skip
 
 # Records that begin with the same fields may stand for one another: rows share the columns of their flow's ends.
 warnings.filterwarnings("ignore", category=numba.NumbaExperimentalFeatureWarning)
@@ -38,8 +39,7 @@ warnings.filterwarnings("ignore", category=numba.NumbaExperimentalFeatureWarning
 
 def njit(function: Callable[..., Any]) -> Any:  # noqa: ANN401  (Numba has no types)
     """Numba's compiler with the project's flags."""
-    flags: Any = FLAGS | {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # those need Numba to run
-    return numba.njit(**flags)(function)
+    return numba.njit(**FLAGS)(function)
 
 
 def main() -> None:

@@ -31,7 +31,6 @@ from typing import Any, TypeVar, cast
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-FLAGS = {"nogil": True, "boundscheck": True, "error_model": "numpy", "_nrt": False}
 IMPORT = re.compile(rb"^[ \t]*from (\.+)([\w.]*) import (\([^)]*\)|.*)", re.MULTILINE)  # imports of ours are relative
 COMPILING = os.environ.get("WIRETALLY_COMPILING") == "1"  # set in the process that compiles
 PLAIN = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
@@ -125,7 +124,7 @@ def _is_ours(folder: Path) -> bool:
 
 def _fingerprint() -> str:
     versions = [metadata.version(name) for name in ("numba", "llvmlite", "numpy")]
-    digest = hashlib.sha256(f"{versions} {sorted(FLAGS.items())} {_processor()}".encode())
+    digest = hashlib.sha256(f"{versions} {_processor()}".encode())
     for name in ("jit.py", "compiler.py", "native.py"):
         digest.update(Path(__file__).with_name(name).read_bytes())
     return digest.hexdigest()[:16]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from . import options as cli
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 app = typer.Typer(help="Databases of places and networks: which are in use, and your own in their place.", no_args_is_help=True)
 Kind = Literal["country", "asn", "second"]
@@ -29,33 +32,41 @@ def update(
     ] = None,
     older: Annotated[bool, typer.Option("--older", help="Also where a file is older than the one it replaces.")] = False,
     undo: Annotated[bool, typer.Option("--undo", help="Go back to the file before (with --as).")] = False,
+    form: Annotated[Format, typer.Option("--format", help="text says what was done; the others are the rows of `data status` for it.")] = "text",
+    output: cli.Output = "-",
     quiet: cli.Quiet = False,
 ) -> None:
     """Checks MMDB files and puts them in place of those in use; the old ones are kept. Fetches nothing.
 
     Example: wiretally data update GeoLite2-Country.mmdb GeoLite2-ASN.mmdb
     """
+    cli.refuse_binary_on_terminal(form, output)
     from ..geo import updates
     from ..store.cells import escaped
+    from ..store.output import Output
 
+    said: dict[str, str] = {}  # by kind of database
     if undo:
         if kind is None:
             raise typer.BadParameter("--undo: say which with --as")
         database = updates.restore(kind)
-        if not quiet:
-            typer.echo(f"{kind}: {escaped(database.name)} of {database.built} ({escaped(str(database.path))})")
-        return
-    paths = [Path(name).expanduser() for name in files or []]
-    if geoipupdate or configuration:
-        paths += [path for path in updates.by_geoipupdate(Path(configuration) if configuration else None) if _usable(path)]
-    if not paths:
-        raise typer.BadParameter("name MMDB files, or --geoipupdate")
-    for path in paths:
-        found = updates.install(path, kind or updates.kind_of(path), older=older)
-        if not quiet:
+        said[kind] = f"{kind}: {escaped(database.name)} of {database.built} ({escaped(str(database.path))})"
+    else:
+        paths = [Path(name).expanduser() for name in files or []]
+        if geoipupdate or configuration:
+            paths += [path for path in updates.by_geoipupdate(Path(configuration) if configuration else None) if _usable(path)]
+        if not paths:
+            raise typer.BadParameter("name MMDB files, or --geoipupdate")
+        for path in paths:
+            found = updates.install(path, kind or updates.kind_of(path), older=older)
             database = found.database
-            typer.echo(f"{database.kind}: {escaped(database.name)} of {database.built} from {escaped(str(path))}, "
-                       f"{found.right} of {found.asked} known addresses as expected")  # fmt: skip
+            said[database.kind] = (f"{database.kind}: {escaped(database.name)} of {database.built} from {escaped(str(path))}, "
+                                   f"{found.right} of {found.asked} known addresses as expected")  # fmt: skip
+    if form != "text":
+        _write(form, output, set(said))
+    elif not quiet:
+        with Output(output) as target:
+            target.write("".join(f"{line}\n" for line in said.values()).encode())
 
 
 @app.command()
@@ -69,17 +80,26 @@ def status(
     Example: wiretally data status
     """
     cli.refuse_binary_on_terminal(form, output)
+    rows = _write(form, output)
+    if not quiet:
+        for row in rows:
+            if row["old"]:
+                typer.echo(f"wiretally: {row['name']} is {row['age_days']} days old and may be out of date", err=True)
+
+
+def _write(form: Format, output: str, kinds: Collection[str] | None = None) -> list[dict[str, Any]]:
+    """The rows of `data status`, of these kinds or all; what was written."""
     import polars as pl
 
     from ..geo import updates
     from ..store.files import open_sink
 
     frame = pl.DataFrame(updates.status())
+    if kinds is not None:
+        frame = frame.filter(pl.col("kind").is_in(kinds))
     with open_sink(frame.schema, form, output, STATUS_GLANCE) as sink:
         sink.write(frame)
-    if not quiet:
-        for row in frame.filter(pl.col("old")).iter_rows(named=True):
-            typer.echo(f"wiretally: {row['name']} is {row['age_days']} days old and may be out of date", err=True)
+    return frame.to_dicts()
 
 
 def _usable(path: Path) -> bool:

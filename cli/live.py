@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ..geo.attributor import Attributor
 
 Snap = Literal["whole", "names"]
+Minutely = Literal["text", "jsonl", "csv"]
 
 
 def live(
@@ -52,6 +53,10 @@ def live(
     second_db: cli.SecondDb = None,
     catalogue: cli.Catalogue = None,
     place: cli.Place = None,
+    form: Annotated[Minutely, typer.Option("--format", help="Of --output.")] = "text",
+    output: Annotated[
+        str | None, typer.Option("--output", "-o", metavar="FILE", help="The account of each minute as it is over; - is standard output. Default: nowhere.")
+    ] = None,
     quiet: cli.Quiet = False,
 ) -> None:
     """Captures and accounts in real time, until it is told to end (Ctrl-C, SIGTERM). Others read the store meanwhile.
@@ -71,6 +76,7 @@ def live(
     from ..store.database import Store
     from ..store.marks import told
     from . import attribution, pipeline, progress
+    from .minutes import Minutes
     from .service import Retention, Service
     from .warm import warm
 
@@ -96,6 +102,8 @@ def live(
         capture = stack.enter_context(open_live(interface, asked))
         service = Service(capture, dissector, attributor, kept, retention, warn)
         service.reload = settle
+        if output is not None:
+            service.told = stack.enter_context(Minutes(form, output, warn)).tell
         if record:
             service.recorder = stack.enter_context(Recorder(
                 record, capture.interfaces, file_bytes=record_file_mb << 20, most_bytes=record_mb << 20 if record_mb else None,

@@ -97,7 +97,7 @@ def wiretally(
 
 def main() -> None:
     """What the command `wiretally` runs."""
-    from ..store.output import ReaderGoneError
+    from ..store.output import ReaderGoneError, nobody_reads
 
     gc.set_threshold(GARBAGE)
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # sums that do not depend on how many processors add them, and a quicker start
@@ -107,7 +107,7 @@ def main() -> None:
         typer.echo(f"wiretally: {error}", err=True)
         sys.exit(1)
     except ReaderGoneError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the interpreter flushes at its end
+        nobody_reads()
         sys.exit(0)
 
 

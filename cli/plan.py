@@ -28,6 +28,7 @@ def plan(
     seed: Annotated[int, typer.Option(metavar="N", help="Same seed, same plan.")] = 1,
     form: Annotated[Literal["text", "csv", "json"], typer.Option("--format", help="To read, a table, or everything.")] = "text",
     output: cli.Output = "-",
+    quiet: cli.Quiet = False,
 ) -> None:
     """How many sessions of each mode, in which order, how long, for the difference that is to be found by `compare`.
 
@@ -51,10 +52,10 @@ def plan(
     options = SessionPlanOptions(ratio, spread, tests, minutes, power, alpha, idle, seed)
     made = planned([word.lower() for word in mode or ["normal", "incognito"]], options, found, destination)
     with Output(output) as target:
-        target.write(_rendered(made, options, form).encode())
+        target.write(_rendered(made, options, form, quiet=quiet).encode())
 
 
-def _rendered(made: SessionPlan, options: SessionPlanOptions, form: str) -> str:
+def _rendered(made: SessionPlan, options: SessionPlanOptions, form: str, *, quiet: bool) -> str:
     """The plan as text, as CSV for the marks to be filled in, or as JSON."""
     if form == "json":
         from dataclasses import asdict
@@ -74,6 +75,6 @@ def _rendered(made: SessionPlan, options: SessionPlanOptions, form: str) -> str:
     hours = sum(each.minutes for each in made.sessions) / 60
     lines = [(f"{made.per_mode} sessions of each mode, {len(made.sessions)} in all, {hours:.1f} hours: they find a ratio of {options.ratio:g} with power "
               f"{options.power:g} at q = {options.alpha:g} over {made.tests} destination(s) if sessions vary by {made.cv:.0%}. Seed {options.seed}.")]  # fmt: skip
-    lines += [f"note: {line}" for line in made.warnings]
+    lines += [f"note: {line}" for line in made.warnings if not quiet]
     lines += [f"{each.position:4d}  {each.minutes:g} min  {each.mode:<12} {each.session}" for each in made.sessions]
     return "\n".join(lines) + "\n"

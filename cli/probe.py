@@ -84,6 +84,7 @@ def plan(
     per_flush: Annotated[int, typer.Option(metavar="N", min=1, help="Visits that a late reporter may send together.")] = 3,
     dwell: Annotated[tuple[float, float], typer.Option(metavar="LEAST MOST", help="Seconds on a page, drawn between these.")] = (12.0, 30.0),
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="Same seed, same plan.")] = 1,
+    quiet: cli.Quiet = False,
 ) -> None:
     """A randomised plan of visits for the length probe: pages, added characters, modes in mixed order.
 
@@ -100,6 +101,8 @@ def plan(
     text = page(visits, seed) if page else plan_files.as_script(visits, seed, form)
     with Output(output) as target:
         target.write(text.encode())
+    if quiet:
+        return
     minutes = (sum(each.dwell for each in visits) + 45 * len({each.session for each in visits})) / 60
     typer.echo(f"wiretally: {len(visits)} visits in {len({each.session for each in visits})} sessions, about {minutes:.0f} minutes, find a slope of "
                f"{slope:g} bytes per character with power {power:g} at alpha {alpha:g} if uploads otherwise vary by {noise:g} bytes; seed {seed}", err=True)  # fmt: skip

@@ -67,6 +67,7 @@ class Service:
         self.ticks = 0
         self.reload: Callable[[], tuple[Attributor, tuple[str, ...]]] | None = None  # opens databases, reads networks
         self.recorder: Recorder | None = None  # gets every batch first
+        self.told: Callable[[pl.DataFrame], None] | None = None  # gets the account of each minute that is over
         self.clocks = clocks or Clocks()
         self.overload = Overload(warn)
         self._reloading = False
@@ -145,6 +146,8 @@ class Service:
             self.store.note_step(*step, boot())
         frames = self._attributed(self.dissector.tables(taken), lean=taken.lean)
         self.store.keep(frames | {"capture": capture[0]}, minute_is_over=capture[1])
+        if self.told and capture[1]:
+            self.told(capture[0])
         self.ticks += 1
         if time.monotonic() - self._pruned >= PRUNE_EVERY and not self.store.full and not self._prune():
             self._pruned = time.monotonic()
@@ -174,6 +177,8 @@ class Service:
             notify("WATCHDOG=1")
         row, _ = self._counted(end=True)
         self.store.keep({"capture": row}, minute_is_over=True)
+        if self.told:
+            self.told(row)
 
     def _attributed(self, frames: dict[str, pl.DataFrame], *, lean: int) -> dict[str, pl.DataFrame]:
         """Flows with places and owners, unless these are left out."""

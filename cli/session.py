@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from . import options as cli  # noqa: TC001  (typer reads the annotations)
+from . import options as cli
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 app = typer.Typer(
     help="Marks sessions in a store: start MODE, stop, list, import FILE.", no_args_is_help=True, rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )  # fmt: skip
 MOST_SHOWN = 8  # devices that are offered
+Table = Literal["text", "jsonl", "csv", "parquet"]
 Store = Annotated[str, typer.Option("--store", envvar="WIRETALLY_STORE", metavar="FILE", help="The one `live` writes.")]
 Device = Annotated[str | None, typer.Option("--device", "-d", metavar="D", help="IP or MAC address, or the name that it told.")]
+Form = Annotated[Table, typer.Option("--format", help="text says what was done; the others are the rows of the sessions it was done to.")]
 
 
 @app.command("start")
@@ -23,6 +28,8 @@ def start(
     store: Store,
     device: Device = None,
     notes: Annotated[str, typer.Option(metavar="TEXT", help="Anything worth remembering.")] = "",
+    form: Form = "text",
+    output: cli.Output = "-",
     quiet: cli.Quiet = False,
 ) -> None:
     """Begins a session; the device's open one ends.
@@ -31,49 +38,50 @@ def start(
     """
     from ..core.errors import InputError
     from ..store import marks
+    from ..store.cells import escaped
 
+    cli.refuse_binary_on_terminal(form, output)
     if device is None:
         raise InputError(f"--device: name it; seen were {_seen(store)}")
     name = marks.start(store, mode, device, notes)
-    if not quiet:
-        typer.echo(f"session {name} of {device} has begun")
+    _tell(store, {name}, f"session {name} of {escaped(device)} has begun", form, output, quiet=quiet)
 
 
 @app.command("stop")
-def stop(store: Store, device: Device = None, quiet: cli.Quiet = False) -> None:
+def stop(store: Store, device: Device = None, form: Form = "text", output: cli.Output = "-", quiet: cli.Quiet = False) -> None:
     """Ends the open sessions, of one device or of all.
 
     Example: wiretally session stop --store home.db
     """
     from ..store import marks
+    from ..store.cells import escaped
 
+    cli.refuse_binary_on_terminal(form, output)
     ended = marks.stop(store, device)
-    if not quiet:
-        typer.echo(f"ended: {', '.join(ended)}" if ended else "no session was open")
+    _tell(store, set(ended), f"ended: {escaped(', '.join(ended))}" if ended else "no session was open", form, output, quiet=quiet)
 
 
 @app.command("list")
-def listed(store: Store, output: cli.Output = "-") -> None:
+def listed(
+    store: Store,
+    form: Annotated[Table, typer.Option("--format", help="csv is what `compare --sessions` reads.")] = "csv",
+    output: cli.Output = "-",
+    quiet: cli.Quiet = False,  # noqa: ARG001  (there is no progress to keep quiet of)
+) -> None:
     """The sessions as the CSV that `compare --sessions` reads.
 
     Example: wiretally session list --store home.db -o sessions.csv
     """
-    import polars as pl
-
-    from ..measure.inputs import SESSION_COLUMNS
-    from ..store.files import open_sink
-    from ..store.reader import read_marks
-
-    rows = [(name, device, mode, _text(begun), _text(ended), notes) for name, device, mode, begun, ended, notes in read_marks(store)]
-    schema = dict.fromkeys(SESSION_COLUMNS, pl.String())
-    with open_sink(schema, "csv", output, ()) as sink:
-        sink.write(pl.DataFrame(rows, schema=schema, orient="row"))
+    cli.refuse_binary_on_terminal(form, output)
+    _write(store, None, form, output)
 
 
 @app.command("import")
 def imported(
     file: Annotated[str, typer.Argument(metavar="FILE", help="session,device,mode,start,end,notes")],
     store: Store,
+    form: Form = "text",
+    output: cli.Output = "-",
     quiet: cli.Quiet = False,
 ) -> None:
     """Takes over the sessions of a file.
@@ -83,9 +91,36 @@ def imported(
     from ..measure.inputs import read_sessions
     from ..store import marks
 
-    count = marks.add(store, read_sessions(file))
-    if not quiet:
-        typer.echo(f"{count} sessions")
+    cli.refuse_binary_on_terminal(form, output)
+    sessions = read_sessions(file)
+    count = marks.add(store, sessions)
+    _tell(store, {each.session for each in sessions}, f"{count} sessions", form, output, quiet=quiet)
+
+
+def _tell(store: str, names: Collection[str], sentence: str, form: Table, output: str, *, quiet: bool) -> None:
+    """What was done to the sessions of `names`: a sentence, or their rows."""
+    from ..store.output import Output
+
+    if form != "text":
+        _write(store, names, form, output)
+    elif not quiet:
+        with Output(output) as target:
+            target.write(f"{sentence}\n".encode())
+
+
+def _write(store: str, names: Collection[str] | None, form: Table, output: str) -> None:
+    """The sessions of `names`, or all, as a table with the columns of sessions.csv."""
+    import polars as pl
+
+    from ..measure.inputs import SESSION_COLUMNS
+    from ..store.files import open_sink
+    from ..store.reader import read_marks
+
+    rows = [(name, device, mode, _text(begun), _text(ended), notes)
+            for name, device, mode, begun, ended, notes in read_marks(store) if names is None or name in names]  # fmt: skip
+    schema = dict.fromkeys(SESSION_COLUMNS, pl.String())
+    with open_sink(schema, form, output, ()) as sink:
+        sink.write(pl.DataFrame(rows, schema=schema, orient="row"))
 
 
 def _text(ns: int | None) -> str | None:

@@ -43,6 +43,7 @@ def _writing(path: str) -> Iterator[sqlite3.Connection]:
 
 def start(path: str, mode: str, device: str, notes: str = "") -> str:
     """Begins a session and ends the device's open one; returns its name."""
+    mode = mode.lower()
     now, clock = time.time_ns(), time.monotonic_ns()
     with _writing(path) as connection:
         _end(connection, device, now, clock)
@@ -51,7 +52,7 @@ def start(path: str, mode: str, device: str, notes: str = "") -> str:
             number += 1
         name = f"{mode}-{number}"
         connection.execute(f"INSERT INTO sessions ({COLUMNS}) VALUES (?, ?, ?, ?, NULL, ?, NULL, ?, ?)",  # noqa: S608  (names above)
-                           (name, device, mode.lower(), now, clock, boot(), notes))  # fmt: skip
+                           (name, device, mode, now, clock, boot(), notes))  # fmt: skip
     return name
 
 

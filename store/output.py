@@ -27,6 +27,11 @@ class ReaderGoneError(Exception):
     """Whoever read our standard output has had enough; nothing is wrong."""
 
 
+def nobody_reads() -> None:
+    """Lets standard output lead nowhere: what is left in its buffer would raise when the interpreter ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 class Output:
     """A context manager: `.file` takes bytes; leaving it without an exception puts the file in its place."""
 

@@ -35,6 +35,8 @@ def test_as_a_second_opinion_and_by_geoipupdate(own):
     assert "second: " in run("update", own / "GeoLite2-Country.mmdb", "--as", "second", "--older").output
     (own / "GeoIP.conf").write_text(f"EditionIDs GeoLite2-Country\nDatabaseDirectory {own}\n")
     assert "country: " in run("update", "--geoip-conf", own / "GeoIP.conf").output
+    row = json.loads(run("update", own / "GeoLite2-Country.mmdb", "--older", "--format", "jsonl").output)
+    assert (row["kind"], row["origin"]) == ("country", "yours")
 
 
 @pytest.mark.parametrize("words", [["update"], ["update", "--undo"]])

@@ -1,5 +1,7 @@
 """Marks of sessions, as somebody at the access point makes them."""
 
+import json
+
 import polars as pl
 import pytest
 from typer.testing import CliRunner
@@ -57,3 +59,15 @@ def test_what_was_written_down_is_taken_over_as_it_is(store, tmp_path):
     assert session("import", str(notes), "--store", store).output == "1 sessions\n"
     assert session("list", "--store", store).output.splitlines()[1] == (
         f"a,{ADDRESS},normal,2026-01-01T00:00:00.000000000Z,2026-01-01T00:05:00.000000001Z,rainy")
+
+
+def test_what_was_done_can_be_had_as_rows(store, tmp_path):
+    begun = json.loads(session("start", "Normal", "--device", "Pixel-7", "--store", store, "--format", "jsonl").output)
+    assert begun == {"session": "normal-1", "device": "Pixel-7", "mode": "normal", "start": begun["start"], "end": None, "notes": ""}
+    file = tmp_path / "ended.csv"
+    assert session("stop", "--store", store, "--format", "csv", "-o", str(file)).output == ""
+    head, row = file.read_text().splitlines()
+    assert head == "session,device,mode,start,end,notes"
+    assert row.startswith(f"normal-1,Pixel-7,normal,{begun['start']},20")
+    assert session("stop", "--store", store, "--format", "jsonl").output == ""  # none was open
+    assert session("list", "--store", store, "--format", "jsonl").output.count("\n") == 1

@@ -186,8 +186,7 @@ class _Board:
         p = np.where((a.sum(axis=0) == 0) & (c.sum(axis=0) == 0), np.nan, p)
         q = statistics.false_discovery(p)
         tests = int((~np.isnan(p)).sum())
-        means = {mode: statistics.Bootstrap([self._of(matrix, mode)], o.resamples, o.seed).mean(0, o.alpha)
-                 for mode in self._modes}  # fmt: skip
+        means = {mode: statistics.mean_interval(self._of(matrix, mode), o.alpha) for mode in self._modes}
         facts = self._facts(kind)
         made = []
         for at, key in enumerate(keys):

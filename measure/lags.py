@@ -5,7 +5,9 @@ the first event armed runs out. So for every window of lags, a narrow one or a w
 visit by such a lag are counted; the statistic is the largest count in standard deviations above what chance gives.
 Chance is the same uploads turned around in their session (circular shift, each session by an amount of its own): their
 number, their bursts and their periods stay, only the place relative to the visits is lost. The same largest count is
-taken from each surrogate, so looking at many windows costs nothing in validity: p = (1 + k) / (1 + N).
+taken from each surrogate, so looking at many windows costs nothing in validity: p = (1 + k) / (1 + N). Counts are whole
+numbers and windows of one width have one mean, so the largest ties with many surrogates, which would make p too large; a
+little of the scores of all windows parts them.
 
 Rules: time is in bins of half a second; counts of all shifts of a session come from one circular correlation (FFT), so
 that no loop runs over uploads, and are made once: a surrogate only looks them up. Mean and deviation over shifts are
@@ -32,6 +34,7 @@ MAX_LAG = 60  # bins: 30 s
 STEADY = 4  # bins: windows up to this width are a steady lag
 FIRST, EXTREMES = 99, 10
 MOST_DRAWS = 999  # surrogates of one destination, whatever is asked for
+OTHERS = 0.01  # weight of the mean over all windows beside the largest: below what one upload more adds
 TIE = 1e-6
 BLOCK_CELLS = 16_000_000  # items × bins of all sessions × widths, and items × surrogates × windows, held at one time
 SMALL = 1 << 15  # bins: sessions up to this length are exact in single precision (counts up to 2^15 of errors near 2^-20)
@@ -107,7 +110,7 @@ class _Block:
         """What `scan` gives, for these items."""
         scores, rows = self._scores(self.hits, np.arange(self.count)), np.arange(self.count)
         best = scores.argmax(axis=0)
-        top = scores[best, rows]
+        top = _largest(scores[None])[0]
         p = np.full(self.count, np.nan)
         left = np.flatnonzero(np.isfinite(top))
         turns = np.random.default_rng(seed).random((len(self.active), resamples))
@@ -115,7 +118,7 @@ class _Block:
             step = max(1, BLOCK_CELLS // (len(self.starts) * draws))
             for begin in range(0, len(left), step):
                 chosen = left[begin : begin + step]
-                drawn = self._scores(self._surrogates(chosen, turns[:, :draws]), chosen).max(axis=1)
+                drawn = _largest(self._scores(self._surrogates(chosen, turns[:, :draws]), chosen))
                 p[chosen] = (1 + (drawn >= top[chosen] - TIE).sum(axis=0)) / (1 + draws)
             left = left[p[left] < (1 + EXTREMES) / (1 + draws)]
         number = float(sum(len(self.visits[at]) for at in self.active))
@@ -165,6 +168,12 @@ class _Block:
                 mine = table if len(chosen) == self.count else table[:, chosen]
                 drawn[:, columns] += mine.take((turned[:, None] + self.starts[columns][None, :]) % length, axis=0)
         return drawn
+
+
+def _largest(scores: Floats) -> Floats:
+    """float64[draws, items]: the largest score over windows, float64[draws, windows, items], and a little of all that are positive."""
+    largest: Floats = scores.max(axis=1) + OTHERS * np.maximum(scores, 0).mean(axis=1)
+    return largest
 
 
 def _bound(

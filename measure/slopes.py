@@ -2,8 +2,9 @@
 
 Theory: pads are drawn at random, so under "the slope is b" every arrangement of a session's pads over its visits is as
 likely, beside y - b x, as the one that was used. The statistic is S(b) = sum of w · a(rank of y - b x), with Wilcoxon
-scores a (Jaeckel 1972): ranks bound what one wild upload can do. Its p comes from re-arranged pads; the estimate is
-where S(b) = 0, and the interval holds every b that the permutation does not reject (Garthwaite 1996, "Confidence
+scores a (Jaeckel 1972): ranks bound what one wild upload can do. Its p comes from re-arranged pads and is one-sided,
+since who uploads a URL uploads more for a longer one and nothing is claimed of who uploads less; the estimate is where
+S(b) = 0, and the interval, two-sided, holds every b that the permutation does not reject (Garthwaite 1996, "Confidence
 intervals from randomization tests"). For that to be exact everything else is fitted anew at each b. Inputs are centred in a session; what its mean pad adds (`between`: twice in a flush of two visits)
 is the same in every arrangement and has a slope of its own. With two inputs (own pads, those of the visit before) each
 w is its input without what the other, the cells and `between` explain (Frisch and Waugh 1933), so that an error in one
@@ -37,7 +38,7 @@ ENOUGH = 6  # groups in a cell, on average, for its median to be worth taking of
 
 
 class Slope(NamedTuple):
-    """Estimate, interval at 1 - alpha, interval at 1 - 2 alpha (two one-sided tests), two-sided permutation p."""
+    """Estimate, interval at 1 - alpha, interval at 1 - 2 alpha (two one-sided tests), permutation p of a slope above 0."""
 
     estimate: float
     low: float
@@ -133,7 +134,7 @@ def _slope(level: _Level, x: _Input, z: _Input, alpha: float) -> Slope:
         return _root(lambda to: float(x.own.real @ level.scores(rest - (to - b) * x.given.real)), target, start)
 
     null = level.scores(left.at(0.0, z.given.real))
-    p = (1 + (np.abs(x.own.drawn @ null) >= abs(float(x.own.real @ null)) - tie).sum()) / (1 + len(x.own.drawn))
+    p = (1 + (x.own.drawn @ null >= float(x.own.real @ null) - tie).sum()) / (1 + len(x.own.drawn))
     estimate = 0.0
     for _ in range(ROUNDS):
         estimate = crossed(left.at(estimate, z.own.real), estimate, 0.0, estimate)

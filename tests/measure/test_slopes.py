@@ -68,6 +68,16 @@ def test_chance_is_called_chance_and_intervals_hold_the_truth():
     assert held >= 51
 
 
+def test_only_growth_is_evidence():
+    random = np.random.default_rng(8)
+    own, lagged, session = inputs(random)
+    noise = random.normal(900, 5, len(session))
+    grows, shrinks = (fitted(noise + b * own.real, own, lagged, session)[0] for b in (1, -1))
+    assert grows.p == 1 / 300
+    assert shrinks.p == 1
+    assert shrinks.high < 0  # the interval has two sides
+
+
 def test_what_does_not_vary_has_no_slope_and_what_nothing_is_sent_to_has_none_either():
     own, lagged, session = inputs(np.random.default_rng(3))
     nothing = slopes.Arranged(np.zeros_like(own.real), np.zeros_like(own.drawn))

@@ -80,6 +80,52 @@ def test_a_ratio_to_nothing_is_undefined():
     assert (silent.estimate[0], silent.high[0]) == (0, 0)
 
 
+def mean(values, alpha=0.05):
+    return statistics.mean_interval(column(values), alpha)
+
+
+@given(st.lists(st.integers(0, 10**9), min_size=2, max_size=12))
+def test_the_interval_of_a_mean_holds_the_estimate_is_never_below_nothing_and_has_no_unit(values):
+    found = mean(values)
+    assert 0 <= found.low[0] <= found.estimate[0] <= found.high[0]
+    scaled = mean([1000 * value for value in values])
+    assert [scaled.low[0], scaled.high[0]] == pytest.approx([1000 * found.low[0], 1000 * found.high[0]])
+    half = stats.t.ppf(0.975, len(values) - 1) * stats.sem(values)
+    assert found.high[0] - found.low[0] <= 2.7 * 2 * half + 1e-6
+    assert found.high[0] >= found.estimate[0] + half - 1e-6 * (1 + half) or len(values) > 2
+
+
+def test_the_interval_of_a_mean_undoes_skew_as_willink_says():
+    values = [3, 4, 5, 6, 7, 40]
+    n, m, s = 6, np.mean(values), np.std(values, ddof=1)
+    a = n * sum((v - m) ** 3 for v in values) / ((n - 1) * (n - 2)) / (6 * np.sqrt(n) * s**3)
+    t = stats.t.ppf(0.975, n - 1)
+    ends = [m - s / np.sqrt(n) * (np.cbrt(1 + 6 * a * (r - a)) - 1) / (2 * a) for r in (t, -t)]
+    found = mean(values)
+    assert found.high[0] == pytest.approx(ends[1])
+    assert found.low[0] == pytest.approx(min(ends[0], m * np.exp(-t * s / np.sqrt(n) / m)))
+
+
+def test_a_mean_without_spread_is_known_and_one_value_has_no_interval():
+    assert tuple(each[0] for each in mean([7, 7, 7])) == (7, 7, 7)
+    assert tuple(each[0] for each in mean([0, 0])) == (0, 0, 0)
+    assert np.isnan([mean([7]).low[0], mean([7]).high[0]]).all()
+    assert mean([]).estimate[0] == 0
+
+
+@pytest.mark.parametrize("n", [6, 10, 20])
+@pytest.mark.parametrize(("draw", "truth"), [
+    (lambda random, size: random.lognormal(0, 0.4, size), np.exp(0.08)),
+    (lambda random, size: random.lognormal(0, 0.8, size), np.exp(0.32)),
+    (lambda random, size: random.exponential(1, size), 1),
+    (lambda random, size: random.poisson(3, size).astype(float), 3),
+    (lambda random, size: random.normal(5, 1, size), 5),
+])  # fmt: skip
+def test_intervals_of_means_hold_the_truth_as_often_as_they_say(n, draw, truth):
+    found = statistics.mean_interval(draw(np.random.default_rng(n), (n, 4000)), 0.05)
+    assert 0.925 <= ((found.low <= truth) & (truth <= found.high)).mean() <= 0.975
+
+
 def test_more_noise_and_more_tests_need_more_sessions():
     random = np.random.default_rng(1)
     calm = random.normal(100, 5, 8), random.normal(60, 5, 8)

@@ -207,7 +207,7 @@ def _bench(arguments: argparse.Namespace) -> int:
         if path is None:
             path = Path(folder) / "mix.pcap"
             write(path, "mix", arguments.packets)
-        packets, octets = _size(path)
+        packets, octets = size(path)
         runs = []
         for reader in arguments.readers.split(","):
             for rate in arguments.rates.split(","):
@@ -223,7 +223,7 @@ def _bench(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _size(path: Path) -> tuple[int, int]:
+def size(path: Path) -> tuple[int, int]:
     """Packets and bytes of a capture."""
     from ..capture.stream import open_captures
 

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import closing
 from pathlib import Path
 from shutil import which
 from typing import TYPE_CHECKING, Any
@@ -108,7 +109,7 @@ def service(replay: list[str], interface: str, arguments: argparse.Namespace) ->
 def begun(store: Path) -> bool:
     """Whether a service has written its first moment into a store."""
     try:
-        with sqlite3.connect(f"file:{store}?mode=ro", uri=True) as connection:
+        with closing(sqlite3.connect(f"file:{store}?mode=ro", uri=True)) as connection:
             return bool(connection.execute("SELECT count(*) FROM capture").fetchone()[0])
     except sqlite3.OperationalError:
         return False

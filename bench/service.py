@@ -21,6 +21,7 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,22 +46,22 @@ LOST_SECONDS = 1.5  # that a kill may cost
 class Live:
     """`wiretally live` on TAP."""
 
-    def __init__(self, store: Path, *options: str, log: Path | None = None) -> None:
-        """Begins, and waits for its first moment."""
+    def __init__(self, store: Path, *options: str, log: Path | None = None, wait: bool = True) -> None:
+        """Begins, and waits for its first moment unless told not to."""
         self.store, said = store, log or store.with_suffix(".log")
         self.before = self._minutes()
         self.log = said.open("a+")
         command = [sys.executable, "-m", "wiretally.cli.main", "live", "-i", TAP, "--store", str(store), *options]
         self.process = subprocess.Popen(command, stderr=self.log)
         end = time.monotonic() + PATIENCE
-        while not begun(store) or self._minutes() <= self.before:
+        while wait and (not begun(store) or self._minutes() <= self.before):
             if self.process.poll() is not None or time.monotonic() > end:
                 raise SystemExit(f"did not start: {said.read_text()}")
             time.sleep(0.05)
 
     def _minutes(self) -> int:
         try:
-            with sqlite3.connect(f"file:{self.store}?mode=ro", uri=True) as connection:
+            with closing(sqlite3.connect(f"file:{self.store}?mode=ro", uri=True)) as connection:
                 return int(connection.execute("SELECT count(*) FROM capture").fetchone()[0])
         except sqlite3.OperationalError:
             return 0
@@ -165,10 +166,15 @@ def kill(arguments: argparse.Namespace, folder: Path) -> Iterator[dict[str, Any]
             sound = connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         flows, exchanges, counted = totals(read_store(str(store), ("flows", "exchanges", "capture")))
         gained = counted - before
-        lost = killed - next((when for when, packets in came if packets > gained), killed)  # since the first that is missing came
+        lost = killed - missing_since(came, gained, killed)
         yield {"run": number, "came": came[-1][1], "gained": gained, "lost_seconds": round(lost, 2), "sound": sound,
                "holds": sound and flows == exchanges == counted and 0 <= gained <= counters() - base and lost <= LOST_SECONDS}  # fmt: skip
         before = counted
+
+
+def missing_since(came: list[tuple[float, int]], gained: int, killed: float) -> float:
+    """When the first packet that is missing had come, by (when, packets by then); `killed` where none is missing."""
+    return next((when for when, packets in came if packets > gained), killed)
 
 
 def reader(arguments: argparse.Namespace, folder: Path) -> Iterator[dict[str, Any]]:

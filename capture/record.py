@@ -2,13 +2,14 @@
 
 Theory: a thread of its own writes, so that a slow disk never holds up the ring: batches are laid out as blocks
 (`epb.py`) and queued; when the queue is full they are not recorded, and counted. A file that has reached its size is
-closed, compressed (zstd) and its SHA-256 written down; the oldest go when the folder holds more than it may. Sessions
+closed; another thread compresses it (zstd) and writes its SHA-256 down; the oldest go when the folder holds more than it may. Sessions
 are told as comments (draft-ietf-opsawg-pcapng §3.5.1) of the section header, as they were when the file was begun, and
-of the interface statistics at its end (§4.6), which say what was lost.
+of the interface statistics at its end (§4.6), which say what was lost. A pulled plug costs what the medium was not told
+to keep: so it is told, each SYNC_EVERY, and at each step by which a file becomes another.
 
 Rules: files are the owner's alone (0600) and never overwritten. `SHA256SUMS` is as sha256sum(1) writes it: a name in it
-is whole, compressed and will not change. A file without its statistics is one that was not ended: what is in it is
-good to its last whole block.
+is whole, compressed and will not change; the plain file goes after it stands there. A file without its statistics is one
+that was not ended: what is in it is good to its last whole block.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import queue
 import struct
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Self
 
@@ -44,6 +46,7 @@ NS = 9  # if_tsresol: 10^-9 s
 QUEUED_BYTES = 32 << 20  # blocks that wait for the disk
 SUMS = "SHA256SUMS"
 PIECE = 1 << 20
+SYNC_EVERY = 1.0  # seconds: what a pulled plug may cost
 LEVEL = 3  # of zstd
 
 
@@ -57,6 +60,16 @@ def option(code: int, value: bytes) -> bytes:
     """An option, padded to 4; a value is 65,535 bytes at most."""
     value = value[:65_535]
     return struct.pack("<HH", code, len(value)) + value.ljust((len(value) + 3) // 4 * 4, b"\0")
+
+
+def keep_names(folder: Path) -> None:
+    """A folder's names are on the medium; where the system cannot promise that of folders, it has its own ways."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 class Recorder:
@@ -82,11 +95,14 @@ class Recorder:
         self._path = self.folder
         self._size = self._described = self._in_file = 0
         self._failed = False
+        self._unsynced = 0.0  # since when the medium lacks something; 0: it lacks nothing
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._left = sorted(self.folder.glob("*.pcapng"))  # of processes that have gone, and those that a full disk cut short
             self._begin()
         except OSError as error:
             raise EnvironmentFault(f"{shown(folder)}: cannot be recorded into: {error.strerror}; choose another --record") from error
+        self._settler = ThreadPoolExecutor(1, "settler")
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
         self._thread.start()
 
@@ -110,6 +126,7 @@ class Recorder:
         """Writes what waits and ends the last file."""
         self._queue.put(None)
         self._thread.join()
+        self._settler.shutdown()
 
     def __enter__(self) -> Self:
         """The recorder itself."""
@@ -122,12 +139,30 @@ class Recorder:
     def _run(self) -> None:
         """The thread: blocks into files, after those that an earlier process has left behind."""
         self._settle_left()
-        while (item := self._queue.get()) is not None:
+        while (item := self._next()) is not None:
             blocks, room, count = item
             self._put(blocks, count)
             with self._counting:
                 self._waiting -= room
         self._finish()
+
+    def _next(self) -> tuple[npt.NDArray[np.uint8], int, int] | None:
+        """What is to be written; meanwhile the medium gets what it lacks when that is due."""
+        while True:
+            left = self._unsynced + SYNC_EVERY - time.monotonic() if self._unsynced else None
+            if left is None or left > 0:
+                with contextlib.suppress(queue.Empty):
+                    return self._queue.get(timeout=left)
+            self._sync()
+
+    def _sync(self) -> None:
+        """What the file holds is on the medium; where that fails, as where writing does."""
+        self._unsynced = 0.0
+        try:
+            if self._file is not None:
+                os.fsync(self._file.fileno())
+        except OSError as error:
+            self._fail(error)
 
     def _put(self, blocks: npt.NDArray[np.uint8], count: int) -> None:
         """Blocks of one batch; on a full disk they are lost, and the next file is tried with the next batch."""
@@ -139,16 +174,21 @@ class Recorder:
                 self._describe(self._file)
                 self._write(self._file, blocks.tobytes())
                 self._in_file += count
+                self._unsynced = self._unsynced or time.monotonic()
             if self._failed:
                 self._failed = False
                 self._warn(f"{shown(str(self.folder))}: recorded again")
         except OSError as error:
             self.lost += count
             self.recorded -= count
-            if not self._failed:
-                self._failed = True
-                self._warn(f"{shown(str(self.folder))}: cannot be recorded into: {error.strerror}; what is missing is counted")
-            self._give_up()
+            self._fail(error)
+
+    def _fail(self, error: OSError) -> None:
+        """Said once; the next file is tried with the next batch."""
+        if not self._failed:
+            self._failed = True
+            self._warn(f"{shown(str(self.folder))}: cannot be recorded into: {error.strerror}; what is missing is counted")
+        self._give_up()
 
     def _begin(self) -> None:
         """A new file, with its section header."""
@@ -168,6 +208,7 @@ class Recorder:
         body = struct.pack("<IHHq", BYTE_ORDER, 1, 0, -1) + said + option(APPLICATION, b"wiretally") + option(END, b"")
         self._size = self._described = self._in_file = 0
         self._write(self._file, block(SECTION, body))
+        keep_names(self.folder)
 
     def _write(self, file: BinaryIO, data: bytes) -> None:
         """All of `data` or, on a full disk, nothing of it: OSError."""
@@ -188,11 +229,11 @@ class Recorder:
             self._described += 1
 
     def _finish(self) -> None:
-        """Ends the file: statistics, compression, digest; then room for the next."""
+        """Ends the file with its statistics; what becomes of it then is seen to elsewhere."""
         file, path = self._file, self._path
         if file is None:
             return
-        self._file = None
+        self._file, self._unsynced = None, 0.0
         try:
             with file:
                 self._describe(file)
@@ -201,26 +242,33 @@ class Recorder:
                     said = b"".join(option(COMMENT, line.encode()) for line in self._comments())
                     body = struct.pack("<III", 0, now >> 32, now & 0xFFFFFFFF) + said + option(DROPPED, struct.pack("<Q", self.lost))
                     self._write(file, block(STATISTICS, body + option(END, b"")))
+                os.fsync(file.fileno())
         except OSError as error:
             self._warn(f"{shown(str(path))}: has no statistics at its end: {error.strerror}")
+        self._left.append(path)
         self._settle_left()
 
     def _settle_left(self) -> None:
-        """Files of processes that have gone, and those that a full disk cut short."""
-        for path in sorted(self.folder.glob("*.pcapng")):
-            if path != self._path or self._file is None:
-                self._settle(path)
+        """Has the other thread see to the files that will not change any more."""
+        while self._left:
+            self._settler.submit(self._settle, self._left.pop(0))
 
     def _settle(self, path: Path) -> None:
-        """Compresses a file that will not change any more and writes down its digest; then room for the next."""
+        """Compresses a file and writes down its digest; then room for the next.
+
+        The plain file goes last, so that wherever this is cut short the next start does it again.
+        """
         try:
-            self._note(self._compressed(path))
+            if path.stat().st_size:  # else it was begun when the power went
+                self._note(self._compressed(path))
+            path.unlink()
             self._tidy()
         except OSError as error:
             self._warn(f"{shown(str(path))}: stays as it is: {error.strerror}")
+            self._left.append(path)
 
     def _compressed(self, path: Path) -> Path:
-        """`path` through zstd, under the same name with .zst; the plain file goes once that is whole."""
+        """`path` through zstd, under the same name with .zst once that is whole."""
         import zstandard
 
         target = Path(f"{path}.zst")
@@ -229,8 +277,7 @@ class Recorder:
             zstandard.ZstdCompressor(LEVEL).copy_stream(source, out)
             out.flush()
             os.fsync(out.fileno())
-        part.rename(target)
-        path.unlink()
+        part.replace(target)
         return target
 
     def _note(self, path: Path) -> None:
@@ -239,26 +286,34 @@ class Recorder:
         with path.open("rb") as file:
             while piece := file.read(PIECE):
                 digest.update(piece)
-        with os.fdopen(os.open(self.folder / SUMS, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "w", encoding="utf-8") as sums:
-            sums.write(f"{digest.hexdigest()}  {path.name}\n")
+        self._list({path.name}, f"{digest.hexdigest()}  {path.name}\n")
+
+    def _list(self, names: set[str], line: str = "") -> None:
+        """The list without `names` and with `line`: another file that takes its name, so that no line is ever half there."""
+        sums, part = self.folder / SUMS, self.folder / f"{SUMS}.part"
+        old = sums.read_text(encoding="utf-8").splitlines(keepends=True) if sums.exists() else []
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as out:
+            out.writelines([each for each in old if each.endswith("\n") and each[66:-1] not in names])
+            out.write(line)
+            out.flush()
+            os.fsync(out.fileno())
+        part.replace(sums)
+        keep_names(self.folder)
 
     def _tidy(self) -> None:
-        """Deletes the oldest while the folder holds more than it may; they leave the list as well."""
+        """Deletes the oldest while the folder holds more than it may; they leave the list before."""
         if self.most_bytes is None:
             return
         files = sorted(self.folder.glob("*.pcapng.zst"))
         sizes = {path: path.stat().st_size for path in files}
-        gone = set()
-        while files[1:] and sum(sizes[path] for path in files) > self.most_bytes:
-            oldest = files.pop(0)
-            oldest.unlink()
-            gone.add(oldest.name)
+        held, gone = sum(sizes.values()), list[Path]()
+        while files[1:] and held > self.most_bytes:
+            gone.append(files.pop(0))
+            held -= sizes[gone[-1]]
         if gone:
-            sums, part = self.folder / SUMS, self.folder / f"{SUMS}.part"
-            kept = [line for line in sums.read_text(encoding="utf-8").splitlines(keepends=True) if line.rstrip("\n")[66:] not in gone]
-            with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as out:
-                out.writelines(kept)
-            part.rename(sums)
+            self._list({path.name for path in gone})
+            for path in gone:
+                path.unlink()
 
     def _give_up(self) -> None:
         """Lets go of a file that cannot be written; it stays as far as it came, if a packet is in it."""
@@ -266,5 +321,7 @@ class Recorder:
         if file is not None:
             with contextlib.suppress(OSError):
                 file.close()
-            if not self._in_file:
+            if self._in_file:
+                self._left.append(self._path)
+            else:
                 self._path.unlink(missing_ok=True)

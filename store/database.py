@@ -73,7 +73,7 @@ class Store:
 
     def _opened(self) -> sqlite3.Connection:
         file = Path(self.path)
-        if file.exists() and file.stat().st_size and not is_store(self.path):
+        if file.exists() and file.stat().st_size and not is_store(self.path) and not _is_blank(file):
             raise EnvironmentFault(f"{escaped(self.path)}: is something else than a wiretally store; name another with --store")
         if file.exists() and file.stat().st_size and not _is_sound(self.path):
             self.warn(f"{escaped(self.path)}: was damaged; put aside as {escaped(_put_aside(file))}, a new one is begun")
@@ -261,6 +261,12 @@ def _fold(connection: sqlite3.Connection) -> tuple[int, bool]:
 
 def _ignore(_: str) -> None:
     """What becomes of a message that nobody asked for."""
+
+
+def _is_blank(file: Path) -> bool:
+    """Whether it begins with nothing at all: what file systems make of a file that the power went away from."""
+    with file.open("rb") as opened:
+        return not any(opened.read(PAGE_BYTES))
 
 
 def _is_sound(path: str) -> bool:

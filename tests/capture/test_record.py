@@ -85,6 +85,59 @@ def test_what_a_vanished_process_left_is_ended(tmp_path):
     assert len(listed(tmp_path)) == 2
 
 
+def leave(folder, *, compressed, listed_too):
+    """A file as a process leaves it that the power went away from between two steps."""
+    with Recorder(str(folder), [HERE], file_bytes=1 << 20) as recorder:
+        recorder.take(batch(frames(5)))
+    (whole,) = files(folder)
+    import zstandard
+
+    whole.with_suffix("").write_bytes(zstandard.ZstdDecompressor().decompressobj().decompress(whole.read_bytes()))
+    if not compressed:
+        whole.unlink()
+    if not listed_too:
+        (folder / SUMS).unlink()
+
+
+@pytest.mark.parametrize(("compressed", "listed_too"), [(False, False), (True, False), (True, True)])
+def test_wherever_the_power_went_the_next_start_ends_the_file_and_lists_it_once(tmp_path, compressed, listed_too):
+    leave(tmp_path, compressed=compressed, listed_too=listed_too)
+    Recorder(str(tmp_path), [HERE], file_bytes=1 << 20).close()
+    assert list(tmp_path.glob("*.pcapng")) == []
+    assert len(read(files(tmp_path))[0]) == 5
+    assert (tmp_path / SUMS).read_text().splitlines() == [
+        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}" for path in files(tmp_path)
+    ]
+
+
+def test_a_file_that_had_only_its_name_when_the_power_went_is_no_recording(tmp_path):
+    (tmp_path / "20260101T000000Z-000.pcapng").touch()
+    (tmp_path / SUMS).write_text("0" * 64 + "  20251231T")  # half a line
+    with Recorder(str(tmp_path), [HERE], file_bytes=1 << 20) as recorder:
+        recorder.take(batch(frames(1)))
+    assert len(files(tmp_path)) == 1
+    assert set(listed(tmp_path)) == {files(tmp_path)[0].name}
+
+
+def test_the_medium_gets_what_came_though_nothing_follows(tmp_path, monkeypatch):
+    monkeypatch.setattr(record, "SYNC_EVERY", 0.01)
+    synced, real = [], os.fsync
+
+    def fsync(handle):
+        synced.append(os.fstat(handle).st_size)
+        real(handle)
+
+    with Recorder(str(tmp_path), [HERE], file_bytes=1 << 20) as recorder:
+        while recorder._queue.qsize() or recorder._waiting:
+            pass
+        monkeypatch.setattr(record.os, "fsync", fsync)
+        recorder.take(batch(frames(3)))
+        while not synced:
+            pass
+        (plain,) = tmp_path.glob("*.pcapng")
+        assert synced[0] == plain.stat().st_size > 3 * 400
+
+
 def test_a_disk_that_is_too_slow_costs_packets_of_the_recording_which_are_counted(tmp_path, monkeypatch):
     monkeypatch.setattr(record, "QUEUED_BYTES", 1000)
     said = []

@@ -203,6 +203,28 @@ def test_a_damaged_file_is_put_aside(tmp_path):
     assert read_store(str(path), ("exchanges",))["exchanges"].height == 0
 
 
+@pytest.mark.parametrize("size", [4096, 100_000])
+def test_a_file_of_nothing_but_zeros_is_a_store_that_the_power_went_away_from(tmp_path, size):
+    path = tmp_path / "a.db"
+    path.write_bytes(bytes(size))
+    said = []
+    with Store(str(path), warn=said.append) as store:
+        store.keep({"exchanges": frame("exchanges", [exchange("f")])})
+    assert "was damaged; put aside as a.db.damaged-" in said[0]
+    assert next(tmp_path.glob("a.db.damaged-*")).read_bytes() == bytes(size)
+    assert read_store(str(path), ("exchanges",))["exchanges"].height == 1
+
+
+def test_an_empty_file_becomes_a_store(tmp_path):
+    path = tmp_path / "a.db"
+    path.touch()
+    said = []
+    with Store(str(path), warn=said.append) as store:
+        store.keep({"exchanges": frame("exchanges", [exchange("f")])})
+    assert said == []
+    assert read_store(str(path), ("exchanges",))["exchanges"].height == 1
+
+
 def test_a_reader_that_stays_does_not_hold_up_the_writer(tmp_path):
     path = str(tmp_path / "a.db")
     with Store(path) as store:

@@ -1,5 +1,6 @@
 """The live service on a link of its own: what it stores is what a file of the same packets gives, also when it is killed."""
 
+import json
 import os
 import random
 import signal
@@ -85,13 +86,14 @@ def sums(found):
 
 
 def test_what_is_stored_is_what_a_file_of_the_packets_gives(tmp_path, mix, frames):
-    store = tmp_path / "home.db"
+    store, minutes = tmp_path / "home.db", tmp_path / "minutes.jsonl"
     with private_network():
         join()
-        service = Running(store).ready()
+        service = Running(store, "--output", str(minutes), "--format", "jsonl").ready()
         send(frames, THERE)
         said = service.end()
     assert f"{len(frames):,} packets, 0 lost" in said
+    assert sum(json.loads(line)["packets"] for line in minutes.read_text().splitlines()) == len(frames)
     live, offline = wiretally.read(store), wiretally.read(mix)
     key = ["local_ip", "local_port", "remote_ip", "remote_port", "transport"]
     same = [*key, "name", "sni", "ja4", "owner", "country", *NAMES]

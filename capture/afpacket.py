@@ -20,6 +20,7 @@ import socket
 import struct
 import sys
 import threading
+from bisect import bisect_left
 from typing import NamedTuple
 
 import numpy as np
@@ -195,9 +196,15 @@ class PacketRing:
         self._next = (self._next + 1) % self.blocks
 
     def waiting(self) -> float:
-        """How much of the ring the kernel has filled and nobody has given back, 0 to 1."""
+        """How much of the ring the kernel has filled and nobody has given back, 0 to 1: blocks are filled in turn."""
         status = self.words[BLOCK_STATUS :: self.block_words]
-        return float((status & STATUS_USER).sum()) / self.blocks if status.size else 0.0
+        if not status.size:
+            return 0.0
+
+        def is_free(after: int) -> bool:
+            return not status[(self._next + after) % self.blocks] & STATUS_USER
+
+        return bisect_left(range(self.blocks), x=True, key=is_free) / self.blocks
 
     def _fence(self) -> None:
         """Loads and stores before it come before those after it: a release, then an acquire, of the same lock."""

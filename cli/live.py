@@ -98,9 +98,9 @@ def live(
     asked = LiveOptions(expression=expression, ring_bytes=ring_mb << 20, promiscuous=promiscuous, snap=snap, notify=warn)
     retention = Retention(keep_days, keep_mb << 20 if keep_mb else None)
     with ExitStack() as stack:
-        kept = stack.enter_context(Store(store, warn=warn))
+        kept = stack.enter_context(Store(store, warn=warn, attributed=attributor.attributed))
         capture = stack.enter_context(open_live(interface, asked))
-        service = Service(capture, dissector, attributor, kept, retention, warn)
+        service = Service(capture, dissector, kept, retention, warn)
         service.reload = settle
         if output is not None:
             service.told = stack.enter_context(Minutes(form, output, warn)).tell

@@ -28,7 +28,7 @@ MADV_DONTNEED = 4  # asm-generic/mman-common.h
 ONE_THREAD = {"POLARS_MAX_THREADS": "1"}  # rows come a few thousand at a time: more threads only wait in turns (sched_yield)
 SETTINGS = ONE_THREAD | {
     "NUMPY_MADVISE_HUGEPAGE": "0",
-    "_RJEM_MALLOC_CONF": "narenas:1,dirty_decay_ms:0,muzzy_decay_ms:0",  # jemalloc(3), as Polars is built with it
+    "_RJEM_MALLOC_CONF": "narenas:1,dirty_decay_ms:2000,muzzy_decay_ms:0",  # jemalloc(3), as Polars is built with it
 }
 MAPPING = re.compile(r"([0-9a-f]+)-([0-9a-f]+) r-[x-]p \S+ \S+ [1-9]\d* +/\S")  # of a file, private, not to be written
 

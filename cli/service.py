@@ -58,11 +58,11 @@ class Service:
     """Runs until the capture is stopped."""
 
     def __init__(
-        self, capture: LiveCapture, dissector: Dissector, attributor: Attributor, store: Store, retention: Retention,
-        warn: Callable[[str], None], clocks: Clocks | None = None,
+        self, capture: LiveCapture, dissector: Dissector, store: Store, retention: Retention, warn: Callable[[str], None],
+        clocks: Clocks | None = None,
     ) -> None:  # fmt: skip
         """Everything is open already, and is closed by whoever opened it; `warn` gets lines for the operator."""
-        self.capture, self.dissector, self.attributor, self.store = capture, dissector, attributor, store
+        self.capture, self.dissector, self.store = capture, dissector, store
         self.retention, self.warn = retention, warn
         self.ticks = 0
         self.reload: Callable[[], tuple[Attributor, tuple[str, ...]]] | None = None  # opens databases, reads networks
@@ -144,8 +144,7 @@ class Service:
         """In the keeper's thread: one transaction."""
         for step in steps:
             self.store.note_step(*step, boot())
-        frames = self._attributed(self.dissector.tables(taken), lean=taken.lean)
-        self.store.keep(frames | {"capture": capture[0]}, minute_is_over=capture[1])
+        self.store.keep(self.dissector.tables(taken) | {"capture": capture[0]}, minute_is_over=capture[1], fold=not taken.lean)
         if self.told and capture[1]:
             self.told(capture[0])
         self.ticks += 1
@@ -161,8 +160,9 @@ class Service:
         """Databases, catalogue and local networks anew; what cannot be read stays as it was."""
         notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
         try:
-            self.attributor, networks = reload()
+            attributor, networks = reload()
             self.dissector.set_local(networks)
+            self.store.attributed = attributor.attributed
             self.warn("databases and local networks have been read again")
         except WiretallyError as error:
             self.warn(f"nothing is changed: {error}")
@@ -173,18 +173,9 @@ class Service:
         for step in self._steps:
             self.store.note_step(*step, boot())
         for taken in self.dissector.drain():
-            self.store.keep(self._attributed(self.dissector.tables(taken), lean=taken.lean))
+            self.store.keep(self.dissector.tables(taken), fold=False)
             notify("WATCHDOG=1")
         row, _ = self._counted(end=True)
         self.store.keep({"capture": row}, minute_is_over=True)
         if self.told:
             self.told(row)
-
-    def _attributed(self, frames: dict[str, pl.DataFrame], *, lean: int) -> dict[str, pl.DataFrame]:
-        """Flows with places and owners, unless these are left out."""
-        if "dns" in frames:
-            self.attributor.learn(frames["dns"])
-        return {name: self.attributor.join(frame) if name in {"flows", "running"} and frame.height and not lean else frame
-                for name, frame in frames.items()}  # fmt: skip
-
-

@@ -182,6 +182,8 @@ def by_dns(dns: pl.DataFrame) -> pl.DataFrame:
 
     schema = polars_schema(ANNOUNCED)
     said = dns.filter(pl.col("service").is_in(["mdns", "llmnr"]))
+    if not said.height:
+        return pl.DataFrame(schema=schema)
     both = said.select("time", "service", told=pl.concat_list("answers", "additional")).with_row_index("message")
     told = both.filter(pl.col("told").list.len() > 0)
     if not told.height:
@@ -210,7 +212,10 @@ class Heard:
         """What is new among claims and the rows of the dns table."""
         import polars as pl
 
-        rows = [(time, *claim) for time, *claim in claims] + by_dns(dns).with_columns(pl.col("time").dt.epoch("ns")).rows()
+        told = by_dns(dns)
+        if not claims and not told.height:
+            return told
+        rows = [(time, *claim) for time, *claim in claims] + told.with_columns(pl.col("time").dt.epoch("ns")).rows()
         new = []
         for time, *claim in sorted(rows, key=lambda row: row[0]):
             key = tuple(claim)

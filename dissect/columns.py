@@ -1,12 +1,15 @@
 """Columns from numbers: addresses, names, times and counters as Polars series.
 
-Theory: every distinct value is turned into text once; rows then refer to it by number. Rules: arrays in, series out,
-all of one length; missing is null.
+Theory: every distinct value is turned into text once; rows then refer to it by number. Whatever Polars makes a query of
+(`DataFrame.cast`, `.dt`, joins) is left out: a query costs as much as a thousand rows, and a tick has a hundred columns.
+
+Rules: arrays in, series out, all of one length; missing is null.
 """
 
 from __future__ import annotations
 
 import socket
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 Array = npt.NDArray[Any]
+MOST_ADDRESSES = 1 << 14  # whose texts are remembered
 TRANSPORTS = {PROTOCOL_TCP: "tcp", PROTOCOL_UDP: "udp", PROTOCOL_ICMP: "icmp", PROTOCOL_ICMP6: "icmp6",
               PROTOCOL_SCTP: "sctp"}  # fmt: skip
 WITH_PORTS = (PROTOCOL_TCP, PROTOCOL_UDP, PROTOCOL_SCTP)
@@ -30,22 +34,21 @@ COUNTED = (("packets", PACKETS), ("wire_bytes", WIRE), ("ip_bytes", IP), ("paylo
 
 def times(ns: Array) -> pl.Series:
     """int64 ns since the epoch as UTC times."""
-    return pl.Series(np.ascontiguousarray(ns)).cast(pl.Datetime("ns")).dt.replace_time_zone("UTC")
+    return pl.Series(np.ascontiguousarray(ns)).cast(pl.Datetime("ns", "UTC"))
 
 
 def addresses(hi: Array, lo: Array, kind: Array) -> pl.Series:
     """IP addresses as text; `kind` holds the IP version, hi and lo the 128 bits (IPv4 mapped)."""
-    frame = pl.DataFrame({"hi": np.ascontiguousarray(hi), "lo": np.ascontiguousarray(lo),
-                          "four": ((np.ascontiguousarray(kind) >> 8) & 0xFF) == 4})  # fmt: skip
-    distinct = frame.unique()
-    text = [
-        socket.inet_ntop(socket.AF_INET, (low & 0xFFFFFFFF).to_bytes(4, "big"))
-        if four
-        else socket.inet_ntop(socket.AF_INET6, high.to_bytes(8, "big") + low.to_bytes(8, "big"))
-        for high, low, four in distinct.iter_rows()
-    ]
-    known = distinct.with_columns(pl.Series("text", text, dtype=pl.String()))
-    return frame.join(known, on=["hi", "lo", "four"], how="left", maintain_order="left")["text"]
+    four = ((kind >> 8) & 0xFF) == 4
+    return pl.Series(list(map(address, hi.tolist(), lo.tolist(), four.tolist())), dtype=pl.String())
+
+
+@lru_cache(MOST_ADDRESSES)
+def address(hi: int, lo: int, four: bool) -> str:  # noqa: FBT001  (its callers have columns of them)
+    """One address as text."""
+    if four:
+        return socket.inet_ntop(socket.AF_INET, (lo & 0xFFFFFFFF).to_bytes(4, "big"))
+    return socket.inet_ntop(socket.AF_INET6, hi.to_bytes(8, "big") + lo.to_bytes(8, "big"))
 
 
 def macs(values: Array, known: Array) -> pl.Series:
@@ -113,8 +116,7 @@ def ends(rows: Array) -> dict[str, pl.Series]:
 
 def identifiers(values: Array) -> pl.Series:
     """Flow identifiers as 16 hexadecimal digits."""
-    text = np.ascontiguousarray(values).astype(">u8").tobytes().hex()
-    return pl.Series([text[at : at + 16] for at in range(0, len(text), 16)], dtype=pl.String())
+    return pl.Series(np.ascontiguousarray(values).astype(">u8").tobytes().hex(" ", 8).split(), dtype=pl.String())
 
 
 def counters(counts: Array) -> dict[str, pl.Series]:
@@ -153,5 +155,14 @@ def packets(counts: Array, firsts: Array | None) -> pl.Series:
 
 def framed(table: Table, columns: dict[str, Any], without: frozenset[str] = frozenset()) -> pl.DataFrame:
     """The columns in the table's order and types; `without` names those that another room adds."""
-    schema = {name: kind for name, kind in polars_schema(table).items() if name not in without}
-    return pl.DataFrame({name: columns[name] for name in schema}).cast(schema)  # type: ignore[arg-type]
+    return pl.DataFrame([columns[name].alias(name).cast(kind) for name, kind in _schema(table, without).items()])
+
+
+def nothing(table: Table, without: frozenset[str] = frozenset()) -> pl.DataFrame:
+    """The same without a row."""
+    return pl.DataFrame(schema=_schema(table, without))
+
+
+@cache
+def _schema(table: Table, without: frozenset[str]) -> dict[str, pl.DataType]:
+    return {name: kind for name, kind in polars_schema(table).items() if name not in without}

@@ -65,6 +65,8 @@ class DnsRows:
         waits = is_query & (partner == NOBODY) & (messages["answers"] == 0) & (now - meta["time"] < WAIT_NS) & (not end)
         self._waiting = (picked(meta, waits), picked(messages, waits))
         rows = np.flatnonzero(~waits & ~answered)
+        if not rows.size:
+            return columns.nothing(DNS)
         asked, ends, partner = picked(messages, rows), picked(meta, rows), partner[rows]
         behind = np.where(partner >= 0, partner, rows)
         said, answers = picked(messages, behind), picked(meta, behind)
@@ -163,6 +165,6 @@ def _records(records: Array, texts: list[str | None], names: pl.Series, interned
             "ttl": pl.Series(records["ttl"].astype(np.uint32)),
         }
     )
-    lists = flat.group_by("row", maintain_order=True).agg(pl.struct("name", "type", "data", "ttl").alias("answers"))
-    every = pl.DataFrame({"row": np.arange(len(count))}).join(lists, on="row", how="left", maintain_order="left")
-    return every["answers"].fill_null(pl.Series([[]], dtype=kind).first()).cast(kind)
+    lists = flat.group_by("row", maintain_order=True).agg(pl.struct("name", "type", "data", "ttl"))["name"]
+    found = pl.concat([pl.Series([[]], dtype=kind), lists.cast(kind)])
+    return columns.picked(found, np.where(count > 0, np.cumsum(count > 0), 0))

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from ..core.schema import ATTRIBUTION, EXCHANGES, FLOWS, HTTP, TLS
+from ..core.schema import ATTRIBUTION, COUNTERS, EXCHANGES, FLOWS, HTTP, TLS
 from . import columns
 from .announcements import Heard
 from .community import community_ids
@@ -46,8 +46,10 @@ from .tunnel import named
 if TYPE_CHECKING:
     Array = npt.NDArray[Any]
 
-MOST_CHUNKS = 64  # pieces that the series of names may be in
+MOST_CHUNKS = 4  # pieces that the series of names may be in: of twenty, names take four times as long to find
 LATER = frozenset(column.name for column in ATTRIBUTION)
+# of a flow that goes on the exchanges hold the counters; gaps are told at its end
+ENDED = frozenset(column.name for column in COUNTERS) | {f"{way}_gap_{what}_ms" for way in ("up", "down") for what in ("mean", "std")}
 ALPN_OF_DNS = {"dot": SERVICE_DOT, "doq": SERVICE_DOQ}  # RFC 7858 §3.2 by the IANA registry, RFC 9250 §4.1.1
 ECH_WORDS = ("none", "grease_or_real", "outer")
 VERSION_WORDS = {0x0300: "SSL3.0", 0x0301: "1.0", 0x0302: "1.1", 0x0303: "1.2", 0x0304: "1.3",
@@ -95,7 +97,8 @@ class Frames:
         if "http" in self._tables:
             made["http"] = _http(rows.joined("http"), rows.joined("requests"), names)
         if going is not None:
-            made["running"] = self._flows(interned, picked(going.flows, going.shown), picked(going.cold, going.shown), names, lean=lean)
+            flows, cold = picked(going.flows, going.shown), picked(going.cold, going.shown)
+            made["running"] = self._flows(interned, flows, cold, names, lean=lean, without=LATER | ENDED)
             made["open"] = _exchanges(going.exchanges(), names)
         return made
 
@@ -120,21 +123,26 @@ class Frames:
         self._shapes.clear()
         self._certificates = {0: None}
 
-    def _shape_series(self, interned: InternedNames, shapes: Array) -> dict[str, pl.Series]:
-        """JA4, protocols and versions of interned hello shapes; null where the shape is 0."""
+    def _shape_series(self, interned: InternedNames, shapes: Array) -> dict[str, Any]:
+        """JA4, protocols and versions of interned hello shapes, null where the shape is 0.
+
+        As numbers, 0 then: `best`, the highest version, and `dns`, the service that the first protocol makes of it.
+        """
         distinct, place = np.unique(shapes, return_inverse=True)
         for number in distinct.tolist():
             if number and number not in self._shapes:
                 self._shapes[number] = describe(raw(interned, number))
         known = [self._shapes.get(number) for number in distinct.tolist()]
+        firsts = [s.alpn[0] if s and s.alpn else None for s in known]
         lists = pl.List(pl.String())
         return {
             "ja4": columns.picked(pl.Series([s and s.ja4 for s in known], dtype=pl.String()), place),
             "alpn": columns.picked(pl.Series([s and list(s.alpn) for s in known], dtype=lists), place),
-            "first": columns.picked(pl.Series([s.alpn[0] if s and s.alpn else None for s in known], dtype=pl.String()), place),
+            "first": columns.picked(pl.Series(firsts, dtype=pl.String()), place),
+            "dns": np.array([ALPN_OF_DNS.get(first or "", 0) for first in firsts], np.int64)[place],
+            "best": np.array([s.version if s else 0 for s in known], np.int64)[place],
             "versions": columns.picked(
                 pl.Series([s and [version_word(v) for v in s.versions] for s in known], dtype=lists), place),
-            "best": columns.picked(pl.Series([version_word(s.version) if s else None for s in known], dtype=pl.String()), place),
         }  # fmt: skip
 
     def _certificate_series(self, interned: InternedNames, numbers: Array) -> pl.Series:
@@ -147,15 +155,17 @@ class Frames:
         return columns.picked(pl.Series(known, dtype=pl.List(pl.String())), place)
 
     def _flows(
-        self, interned: InternedNames, flows: Array, cold: Array, names: pl.Series, firsts: Array | None = None, *, lean: int = 0
-    ) -> pl.DataFrame:
-        """The flows table without attribution; `firsts`: KEPT_PACKET[n, m] of the same flows; lean: without what takes long."""
+        self, interned: InternedNames, flows: Array, cold: Array, names: pl.Series, firsts: Array | None = None, *, lean: int = 0,
+        without: frozenset[str] = LATER,
+    ) -> pl.DataFrame:  # fmt: skip
+        """The flows table but for some columns; `firsts`: KEPT_PACKET[n, m] of the same flows; lean: without what takes long."""
+        if not flows.size:
+            return columns.nothing(FLOWS, without)
         shapes = self._shape_series(interned, np.zeros_like(cold["shape"]) if lean else cold["shape"])
         identities = [None] * len(flows) if lean else community_ids(flows, cold["from_local"])
         sni, outer = cold["sni"].astype(np.int64), cold["ech"] == 2
         quic = (flows["service"] == SERVICE_QUIC) | (flows["service"] == SERVICE_GQUIC)
         spoke_quic = cold["quic_version"] != 0
-        first = shapes["first"]
         from_sni = (sni != 0) & ~outer
         from_host = ~from_sni & (cold["host"] != 0)
         from_dns = ~from_sni & ~from_host & (cold["dns_name"] != 0)
@@ -165,7 +175,7 @@ class Frames:
         rtt_there, rtt_back = cold["rtt_remote_ns"] - 1, cold["rtt_local_ns"] - 1
         remote, local = np.where(client_up, rtt_there, rtt_back), np.where(client_up, rtt_back, rtt_there)
         least, initial = cold["rtt_min_ns"] - 1, cold["initial_rtt_ns"] - 1
-        spoken = columns.worded(version_word, cold["tls_version"], cold["tls_version"] != 0)
+        version = np.where(cold["tls_version"] != 0, cold["tls_version"], shapes["best"])
         out: dict[str, Any] = {
             "flow_id": columns.identifiers(cold["flow_id"]),
             "community_id": pl.Series(identities, dtype=pl.String()),
@@ -174,19 +184,19 @@ class Frames:
             "local_mac": columns.macs(cold["mac"], cold["has_mac"]),
             **columns.ends(flows),
             "initiator": columns.coded(("remote", "local"), cold["from_local"]),
-            "service": _services(flows, cold, first),
+            "service": _services(flows, cold, shapes["dns"]),
             "name": columns.chosen(names, best),
             "name_source": columns.coded(("", "quic_sni", "sni", "http_host", "dns"), source),
             "sni": columns.chosen(names, sni),
             "ech": columns.coded(("", *ECH_WORDS), np.where(cold["shape"] != 0, cold["ech"] + 1, 0)),
-            "alpn": first,
-            "tls_version": spoken.zip_with(spoken.is_not_null(), shapes["best"]),
+            "alpn": shapes["first"],
+            "tls_version": columns.worded(version_word, version, version != 0),
             "tls_cipher": columns.worded(suite_name, cold["cipher"], cold["tls_version"] != 0),
             "tls_group": columns.worded(group_name, cold["group"], cold["group"] != 0),
             "tls_resumed": columns.flags(cold["resumed"] == 2, cold["resumed"] != 0),
             "certificate_names": self._certificate_series(interned, cold["certificate"]),
             "ja4": shapes["ja4"],
-            **columns.counters(flows["counts"]),
+            **({} if ENDED <= without else columns.counters(flows["counts"]) | _gaps(flows)),
             "app_exact": pl.Series((cold["inexact"] == 0) & ~spoke_quic),
             "rtt_remote_ms": columns.milliseconds(remote, remote >= 0),
             "rtt_local_ms": columns.milliseconds(local, local >= 0),
@@ -200,12 +210,13 @@ class Frames:
             "zero_rtt": columns.flags(cold["zero_rtt"] != 0, spoke_quic),
             "migrations": columns.numbers(cold["migrations"], spoke_quic, pl.UInt32),
             "end": columns.coded(END_NAMES, flows["end"]),
-            **_gaps(flows),
         }  # fmt: skip
-        return columns.framed(FLOWS, out, LATER)
+        return columns.framed(FLOWS, out, without)
 
     def _tls(self, interned: InternedNames, rows: Array, hellos: Array, names: pl.Series) -> pl.DataFrame:
         """One row per ClientHello."""
+        if not rows.size:
+            return columns.nothing(TLS)
         shapes = self._shape_series(interned, hellos["shape"])
         quic = [f"0x{v:08x}" if v else None for v in rows["quic_version"].tolist()]
         out = {
@@ -237,17 +248,16 @@ def _tunnels(chains: Array) -> pl.Series:
 def _ipv4(numbers: Array) -> pl.Series:
     """IPv4 addresses as text; 0 is none."""
     distinct, place = np.unique(numbers, return_inverse=True)
-    return pl.Series([str(IPv4Address(number)) if number else None for number in distinct.tolist()], dtype=pl.String()).gather(place)
+    texts = [str(IPv4Address(number)) if number else None for number in distinct.tolist()]
+    return columns.picked(pl.Series(texts, dtype=pl.String()), place)
 
 
-def _services(flows: Array, cold: Array, alpn: pl.Series) -> pl.Series:
-    """What is spoken; inside TLS and QUIC: DNS, where the name or the protocol that is asked for says so."""
+def _services(flows: Array, cold: Array, by_alpn: Array) -> pl.Series:
+    """What is spoken; inside TLS and QUIC: DNS, where the name or the protocol that is asked for says so (`by_alpn`)."""
     spoken = flows["service"].copy()
     sealed = np.isin(spoken, (SERVICE_TLS, SERVICE_QUIC))
     spoken[sealed & (cold["resolver"] != 0)] = SERVICE_DOH
-    for word, service in ALPN_OF_DNS.items():
-        spoken[sealed & (alpn == word).fill_null(value=False).to_numpy()] = service
-    return columns.coded(SERVICE_NAMES, spoken)
+    return columns.coded(SERVICE_NAMES, np.where(sealed & (by_alpn != 0), by_alpn, spoken))
 
 
 def _gaps(flows: Array) -> dict[str, pl.Series]:
@@ -270,6 +280,8 @@ def _gaps(flows: Array) -> dict[str, pl.Series]:
 
 def _exchanges(rows: Array, names: pl.Series) -> pl.DataFrame:
     """The exchanges that have ended."""
+    if not rows.size:
+        return columns.nothing(EXCHANGES)
     out = {
         "flow_id": columns.identifiers(rows["flow_id"]),
         "start": columns.times(rows["start"]),
@@ -288,6 +300,8 @@ def _aliases(records: Array, names: pl.Series) -> pl.DataFrame:
 
 def _http(rows: Array, requests: Array, names: pl.Series) -> pl.DataFrame:
     """Cleartext requests."""
+    if not rows.size:
+        return columns.nothing(HTTP)
     out: dict[str, Any] = {"time": columns.times(rows["time"]), "flow_id": columns.identifiers(rows["flow_id"])}
     for name in ("method", "host", "target", "user_agent"):
         out[name] = columns.chosen(names, requests[name])

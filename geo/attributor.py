@@ -33,7 +33,7 @@ from .roundtrips import MOST_KNOWN, RoundTrips
 from .shared import Shared
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from .databases import Database
 
@@ -108,6 +108,11 @@ class Attributor:
             geo_check=pl.col("geo_check").fill_null("unknown"),
             remote_ip=addresses,
         ).select(*flows.columns, *(column.name for column in ATTRIBUTION))
+
+    def attributed(self, tables: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
+        """Tables of one time, `flows` with the ATTRIBUTION columns; aliases are those that `dns` tells, and earlier ones did."""
+        self.learn(tables["dns"])
+        return {name: self.join(frame) if name == "flows" and frame.height else frame for name, frame in tables.items()}
 
     def addresses(self, addresses: Sequence[str]) -> pl.DataFrame:
         """A row per address, in order: address, country, asn, as_org, country_second, registered_country, shared."""

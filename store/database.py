@@ -4,7 +4,8 @@ Theory: WAL, so that readers never block the writer. `synchronous=FULL`: the log
 ends, so that a pulled plug costs what came after the last one, and nothing that was there before (`NORMAL` would only
 keep the file sound, and lose everything since the last checkpoint). A transaction holds all tables of one moment, so
 whatever is read adds up. Moments go into the journal (`journal.py`) and from there, many at once, into the tables; where
-rows come faster than FOLD_ROWS in FOLD_AGAIN, they stay in the journal until it is quieter. A store that an earlier
+rows come faster than FOLD_ROWS in FOLD_AGAIN, they stay in the journal until it is quieter. Only then are places and
+owners looked up: once for each flow that is left, and of many at a time, which costs a tenth. A store that an earlier
 process left in mid-flight is closed first: the exchanges that were open end where they were last seen, their flows with
 them.
 
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
     import polars as pl
 
+    Tables = Mapping[str, pl.DataFrame]
+
 BUSY_MS = 5_000  # how long a marker of sessions may hold the lock
 MAX_WAITING = 500_000  # rows that wait for a disk that is full
 LOG_BYTES = 16 << 20  # of the write-ahead log between checkpoints: what changes often is written into the file once
@@ -56,9 +59,14 @@ PRUNE_ROWS, PRUNE_PAGES = 20_000, 2_000  # deleted and given back to the file sy
 class Store:
     """The writer of one file; a context manager."""
 
-    def __init__(self, path: str, *, warn: Callable[[str], None] | None = None) -> None:
-        """Opens or makes `path`; raises `EnvironmentFault`, one line, where that cannot be."""
-        self.path, self.warn = path, warn or _ignore
+    def __init__(
+        self, path: str, *, warn: Callable[[str], None] | None = None, attributed: Callable[[Tables], Tables] | None = None
+    ) -> None:
+        """Opens or makes `path`; raises `EnvironmentFault`, one line, where that cannot be.
+
+        attributed: adds places and owners to tables on their way from the journal; may be another one at any time.
+        """
+        self.path, self.warn, self.attributed = path, warn or _ignore, attributed or _as_they_are
         self.lost_rows = 0
         self.full = False
         self._waiting: deque[_Moment] = deque()
@@ -87,7 +95,7 @@ class Store:
             connection.execute(f"PRAGMA {pragma}")
         connection.execute("BEGIN IMMEDIATE")
         lay_out(connection)
-        while _fold(connection)[1]:
+        while _fold(connection, self.attributed)[1]:
             pass
         _close_what_was_left(connection)
         connection.execute("COMMIT")
@@ -115,11 +123,12 @@ class Store:
         self.lost_rows += sum(moment.rows for moment in self._waiting)
         self._connection.close()
 
-    def keep(self, frames: Mapping[str, pl.DataFrame], *, minute_is_over: bool = False) -> None:
+    def keep(self, frames: Tables, *, minute_is_over: bool = False, fold: bool = True) -> None:
         """One transaction: all tables of one moment.
 
         frames: flows, exchanges, tls, dns, http, announced as they have ended; `running` and `open` as they are now (a live taking);
-        `capture`: the row of the running minute, which replaces itself until `minute_is_over`.
+        `capture`: the row of the running minute, which replaces itself until `minute_is_over`. fold: whether there is
+        time to, if it is due.
         """
         account = to_rows("capture", frames["capture"]) if "capture" in frames else []
         blocks = [(name, frames[name].height, packed(frames[name])) for name in ORDER if name in frames and frames[name].height]
@@ -169,7 +178,7 @@ class Store:
         """Moves the oldest moments of the journal into the tables, one transaction; how many blocks they were."""
         self._folded = time.monotonic()
         self._connection.execute("BEGIN IMMEDIATE")
-        blocks, self._behind = _fold(self._connection)
+        blocks, self._behind = _fold(self._connection, self.attributed)
         self._connection.execute("COMMIT")
         return blocks
 
@@ -233,7 +242,7 @@ class _Moment(NamedTuple):
         return sum(count for _, count, _ in self.blocks) + len(self.account)
 
 
-def _fold(connection: sqlite3.Connection) -> tuple[int, bool]:
+def _fold(connection: sqlite3.Connection, attributed: Callable[[Tables], Tables]) -> tuple[int, bool]:
     """The oldest whole moments, FOLD_ROWS at most but one at least, from the journal into the tables.
 
     How many blocks they were, and whether others are left.
@@ -253,7 +262,7 @@ def _fold(connection: sqlite3.Connection) -> tuple[int, bool]:
     blocks = connection.execute("SELECT moment, name, data FROM journal WHERE number <= ? ORDER BY number", (number,)).fetchall()
     found = folded([block for block in blocks if block[1] in SHAPES])
     connection.executemany("DELETE FROM open_exchanges WHERE flow_id = ?", [(name,) for name in found.closed])
-    for name, frame in (*found.tables.items(), ("open_exchanges", found.open)):
+    for name, frame in (*attributed(found.tables).items(), ("open_exchanges", found.open)):
         for part in frame.iter_slices(ROWS_AT_ONCE):
             connection.executemany(insertion(name), to_rows(name, part))
     return connection.execute("DELETE FROM journal WHERE number <= ?", (number,)).rowcount, more
@@ -267,6 +276,11 @@ def _is_blank(file: Path) -> bool:
     """Whether it begins with nothing at all: what file systems make of a file that the power went away from."""
     with file.open("rb") as opened:
         return not any(opened.read(PAGE_BYTES))
+
+
+def _as_they_are(tables: Tables) -> Tables:
+    """Where nobody says what places and owners are."""
+    return tables
 
 
 def _is_sound(path: str) -> bool:

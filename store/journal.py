@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 RUNNING, OPEN = "running", "open"  # flows that go on, as rows of flows; the exchange that each is in
 SHAPES = {RUNNING: FLOWS, OPEN: EXCHANGES, "announced": ANNOUNCED, **{name: TABLES[name] for name in ("flows", "exchanges", "tls", "dns", "http")}}
 PLAIN = ("exchanges", "tls", "dns", "http", "announced")  # tables whose rows stay as they came
-LEVEL = 1  # of zstd: columns are far smaller by then, more would only cost time
 
 
 class Folded(NamedTuple):
@@ -42,17 +41,14 @@ class Folded(NamedTuple):
 
 def packed(frame: pl.DataFrame) -> bytes:
     """The frame as a block."""
-    import zstandard
-
-    return zstandard.ZstdCompressor(LEVEL).compress(frame.write_ipc_stream(None, compression="uncompressed").getvalue())
+    return frame.write_ipc_stream(None, compression="zstd").getvalue()
 
 
 def unpacked(name: str, data: bytes) -> pl.DataFrame:
     """The frame of a block, with the columns that its table has now; those that it lacks are null."""
     import polars as pl
-    import zstandard
 
-    frame = pl.read_ipc_stream(io.BytesIO(zstandard.ZstdDecompressor().decompress(data)))
+    frame = pl.read_ipc_stream(io.BytesIO(data))
     return frame.select(
         pl.col(column) if column in frame.columns else pl.lit(None, kind).alias(column)
         for column, kind in polars_schema(SHAPES[name]).items()

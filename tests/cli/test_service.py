@@ -65,8 +65,8 @@ def run(tmp_path, attributor, monkeypatch):
     def run(script, *, clocks=None, prepare=None, local=()):
         said, path = [], str(tmp_path / "a.db")
         capture = Scripted(script)
-        with Store(path, warn=said.append) as store:
-            service = Service(capture, Dissector(DissectOptions(tables=DISSECTED, local=local)), attributor, store,
+        with Store(path, warn=said.append, attributed=attributor.attributed) as store:
+            service = Service(capture, Dissector(DissectOptions(tables=DISSECTED, local=local)), store,
                               Retention(), said.append, clocks)  # fmt: skip
             if prepare:
                 prepare(service, capture)

@@ -195,16 +195,14 @@ class PacketRing:
         self.words[self._next * self.block_words + BLOCK_STATUS] = STATUS_KERNEL
         self._next = (self._next + 1) % self.blocks
 
-    def waiting(self) -> float:
-        """How much of the ring the kernel has filled and nobody has given back, 0 to 1: blocks are filled in turn."""
+    def waiting(self) -> int:
+        """Blocks that the kernel has filled and nobody has given back; it fills them in turn."""
         status = self.words[BLOCK_STATUS :: self.block_words]
-        if not status.size:
-            return 0.0
 
         def is_free(after: int) -> bool:
             return not status[(self._next + after) % self.blocks] & STATUS_USER
 
-        return bisect_left(range(self.blocks), x=True, key=is_free) / self.blocks
+        return bisect_left(range(self.blocks), x=True, key=is_free) if status.size else 0
 
     def _fence(self) -> None:
         """Loads and stores before it come before those after it: a release, then an acquire, of the same lock."""

@@ -1,7 +1,7 @@
 """What is left out when packets come faster than they can be followed, in which order, and when it comes back.
 
 Theory: the ring holds what cannot be taken at once; how full it is says whether the rest keeps up. First go columns that
-take long to make and can be had later from others (Community ID, JA4 and what else a hello says, place and owner), then
+take long to make and can be had later from others (Community ID, JA4 and what else a hello says), then
 payloads are not parsed any more (names, DNS, HTTP, the opening of QUIC). Packets and bytes are counted always, application
 bytes among them: their record headers are still read.
 
@@ -19,7 +19,7 @@ LEVELS = ((0.25, 1), (0.5, 2))  # share of the ring that waits; what is left out
 CALM, CALM_SHARE = 10.0, 0.1  # seconds with no more of the ring waiting than this, until one step comes back
 WORDS = (
     "packets can be followed again: nothing is left out",
-    "packets come faster than they can be followed: Community ID, JA4, places and owners are left out",
+    "packets come faster than they can be followed: Community ID and JA4 are left out",
     "packets come faster than they can be followed: payloads are not parsed, names are missing; all bytes are counted",
 )
 

@@ -144,7 +144,7 @@ class Service:
         """In the keeper's thread: one transaction."""
         for step in steps:
             self.store.note_step(*step, boot())
-        self.store.keep(self.dissector.tables(taken) | {"capture": capture[0]}, minute_is_over=capture[1], fold=not taken.lean)
+        self.store.keep(self.dissector.tables(taken) | {"capture": capture[0]}, minute_is_over=capture[1])
         if self.told and capture[1]:
             self.told(capture[0])
         self.ticks += 1
@@ -173,7 +173,7 @@ class Service:
         for step in self._steps:
             self.store.note_step(*step, boot())
         for taken in self.dissector.drain():
-            self.store.keep(self.dissector.tables(taken), fold=False)
+            self.store.keep(self.dissector.tables(taken))
             notify("WATCHDOG=1")
         row, _ = self._counted(end=True)
         self.store.keep({"capture": row}, minute_is_over=True)

@@ -3,11 +3,11 @@
 Theory: WAL, so that readers never block the writer. `synchronous=FULL`: the log is on the medium when a transaction
 ends, so that a pulled plug costs what came after the last one, and nothing that was there before (`NORMAL` would only
 keep the file sound, and lose everything since the last checkpoint). A transaction holds all tables of one moment, so
-whatever is read adds up. Moments go into the journal (`journal.py`) and from there, many at once, into the tables; where
-rows come faster than FOLD_ROWS in FOLD_AGAIN, they stay in the journal until it is quieter. Only then are places and
-owners looked up: once for each flow that is left, and of many at a time, which costs a tenth. A store that an earlier
-process left in mid-flight is closed first: the exchanges that were open end where they were last seen, their flows with
-them.
+whatever is read adds up. Moments go into the journal (`journal.py`) and from there, many at once, into the tables:
+FOLD_ROWS at a time, with each moment that comes until none is left, so that the journal does not grow. Only on this way
+are places and owners looked up: once for each flow that is left, for many at a time, which costs a tenth. A store that an
+earlier process left in mid-flight is closed first: the exchanges that were open end where they were last seen, their
+flows with them.
 
 Rules: the file and its log are the owner's alone (0600). A damaged file is put aside, never overwritten. While the disk
 is full nothing is written and nothing raised: rows wait, up to MAX_WAITING, beyond which the oldest are given up,
@@ -47,7 +47,7 @@ PAGE_BYTES = 4096
 DAY_NS = 86_400 * 1_000_000_000
 PRUNED = {"flows": "last_seen", "exchanges": '"end"', "tls": "time", "dns": "time", "http": "time",
           "announced": "time", "capture": "last_seen"}  # fmt: skip
-FOLD_EVERY, FOLD_AGAIN = 30.0, 6.0  # seconds; where the last fold left something
+FOLD_EVERY = 30.0  # seconds; where a fold has left something, the next moment brings another
 FOLD_ROWS = 10_000  # that go from the journal into the tables in one transaction
 ROWS_AT_ONCE = 1_000  # that are made for SQLite: as Python's values they take twenty times the room
 CLOSING = 20.0  # seconds that the end may spend on folding; readers do not need it
@@ -123,12 +123,11 @@ class Store:
         self.lost_rows += sum(moment.rows for moment in self._waiting)
         self._connection.close()
 
-    def keep(self, frames: Tables, *, minute_is_over: bool = False, fold: bool = True) -> None:
+    def keep(self, frames: Tables, *, minute_is_over: bool = False) -> None:
         """One transaction: all tables of one moment.
 
         frames: flows, exchanges, tls, dns, http, announced as they have ended; `running` and `open` as they are now (a live taking);
-        `capture`: the row of the running minute, which replaces itself until `minute_is_over`. fold: whether there is
-        time to, if it is due.
+        `capture`: the row of the running minute, which replaces itself until `minute_is_over`.
         """
         account = to_rows("capture", frames["capture"]) if "capture" in frames else []
         blocks = [(name, frames[name].height, packed(frames[name])) for name in ORDER if name in frames and frames[name].height]
@@ -155,7 +154,7 @@ class Store:
                 if self.full:
                     self.full = False
                     self.warn(f"{escaped(self.path)}: written again")
-            if time.monotonic() - self._folded >= (FOLD_AGAIN if self._behind else FOLD_EVERY):
+            if self._behind or time.monotonic() - self._folded >= FOLD_EVERY:
                 self.fold()
         except sqlite3.OperationalError as error:
             if self._connection.in_transaction:

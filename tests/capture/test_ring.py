@@ -193,6 +193,22 @@ def test_a_slow_reader_goes_on_once_there_is_room(link):
         assert capture.counters().seen - capture.counters().dropped == capture.counters().delivered
 
 
+def test_what_came_in_a_rest_is_no_backlog_and_what_came_since_is(link):
+    with open_live(HERE, LiveOptions(ring_bytes=1 << 20, block_bytes=1 << 16, retire_ms=10)) as capture:
+        batches = capture.batches(0.05)
+        assert (next(batches), capture.backlog()) == (None, 0.0)
+        for turn in range(1, 5):  # so far that the end of the ring lies inside what waits
+            send(frames(400, 1_000))
+            while capture._ring.waiting() < 6:
+                time.sleep(0.01)
+            assert capture.backlog() == capture._ring.waiting() / 16
+            capture._rested = 4
+            assert capture.backlog() == (capture._ring.waiting() - 4) / 16
+            until(batches, lambda found: len(found) >= 400)
+            assert next(batches) is None
+            assert (capture._rested, capture.backlog(), capture.counters().delivered) == (0, 0.0, turn * 400)
+
+
 def test_silence_is_told_and_stop_ends_it():
     join()
     with open_live(HERE, SMALL) as capture:

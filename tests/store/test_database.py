@@ -13,7 +13,7 @@ from crafting.sessions import MINUTE, NS, START, frame, moment
 from wiretally.core.errors import EnvironmentFault, InputError
 from wiretally.core.schema import TABLES
 from wiretally.measure.inputs import Session
-from wiretally.store import marks
+from wiretally.store import database, marks
 from wiretally.store.database import Store
 from wiretally.store.layout import is_store
 from wiretally.store.reader import read_marks, read_store
@@ -118,6 +118,51 @@ def test_whenever_it_is_folded_it_reads_as_if_every_moment_had_been_applied_at_o
             assert dict(found["flows"].select("flow_id", "end").rows()) == flows
             assert found["flows"]["flow_id"].is_unique().all()
             assert read_store(path, ("flows",))["flows"].equals(found["flows"])
+
+
+def test_places_and_owners_are_looked_up_once_for_each_flow_on_its_way_into_the_tables(tmp_path):
+    path, asked = str(tmp_path / "a.db"), []
+
+    def attributed(tables):
+        asked.append((sorted(tables["flows"]["flow_id"]), tables["dns"].height))
+        return {**tables, "flows": tables["flows"].with_columns(owner=pl.lit("Example"))}
+
+    def owners():
+        return dict(read_store(path, ("flows",))["flows"].select("flow_id", "owner").rows())
+
+    first = Store(path, attributed=attributed)
+    for number in range(3):
+        first.keep({"running": frame("flows", [flow("f", packets=number), flow(f"g{number}")]),
+                    "dns": frame("dns", [{"time": moment(START), "qname": "a.example"}])})  # fmt: skip
+    assert (asked, owners()) == ([], dict.fromkeys(("f", "g0", "g1", "g2")))
+    first.fold()
+    assert (asked, owners()) == ([(["f", "g0", "g1", "g2"], 3)], dict.fromkeys(("f", "g0", "g1", "g2"), "Example"))
+    first.keep({"flows": frame("flows", [flow("f", packets=9, end="fin")])})
+    first._connection.close()  # gone without a word: the next start looks up what it left
+    with Store(path, attributed=attributed):
+        assert asked[1:] == [(["f"], 0)]
+    assert owners() == dict.fromkeys(("f", "g0", "g1", "g2"), "Example")
+
+
+def test_the_journal_is_caught_up_with_however_many_rows_come(tmp_path, monkeypatch):
+    monkeypatch.setattr(database, "FOLD_ROWS", 2)
+    with Store(str(tmp_path / "a.db")) as store:
+        def waiting():
+            return store._connection.execute("SELECT count(DISTINCT moment) FROM journal").fetchone()[0]
+
+        for number in range(4):
+            store.keep({"flows": frame("flows", [flow(f"{number}{each}", end="fin") for each in "abc"])})
+        assert waiting() == 4  # it is not time yet
+        store.fold()
+        held = []
+        for number in range(4, 9):
+            store.keep({"flows": frame("flows", [flow(f"{number}{each}", end="fin") for each in "ab"])})
+            held.append(waiting())
+        assert held == [3, 3, 3, 3, 3]  # a moment came, a moment went: one at least, though its rows are more than FOLD_ROWS
+        while store.fold():
+            pass
+        store.keep({"flows": frame("flows", [flow("z", end="fin")])})
+        assert waiting() == 1
 
 
 def test_the_journal_of_a_vanished_process_becomes_rows(tmp_path):

@@ -8,8 +8,7 @@ Rules: arrays in, series out, all of one length; missing is null.
 
 from __future__ import annotations
 
-import socket
-from functools import cache, lru_cache
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +16,7 @@ import numpy.typing as npt
 import polars as pl
 
 from ..core.schema import FLOWS, Table, polars_schema
+from .dns.text import address_text
 from .ip import PROTOCOL_ICMP, PROTOCOL_ICMP6, PROTOCOL_SCTP, PROTOCOL_TCP, PROTOCOL_UDP
 from .state import APP, IP, PACKETS, PAYLOAD, RETRANSMITTED, WIRE
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 Array = npt.NDArray[Any]
-MOST_ADDRESSES = 1 << 14  # whose texts are remembered
 TRANSPORTS = {PROTOCOL_TCP: "tcp", PROTOCOL_UDP: "udp", PROTOCOL_ICMP: "icmp", PROTOCOL_ICMP6: "icmp6",
               PROTOCOL_SCTP: "sctp"}  # fmt: skip
 WITH_PORTS = (PROTOCOL_TCP, PROTOCOL_UDP, PROTOCOL_SCTP)
@@ -40,15 +39,7 @@ def times(ns: Array) -> pl.Series:
 def addresses(hi: Array, lo: Array, kind: Array) -> pl.Series:
     """IP addresses as text; `kind` holds the IP version, hi and lo the 128 bits (IPv4 mapped)."""
     four = ((kind >> 8) & 0xFF) == 4
-    return pl.Series(list(map(address, hi.tolist(), lo.tolist(), four.tolist())), dtype=pl.String())
-
-
-@lru_cache(MOST_ADDRESSES)
-def address(hi: int, lo: int, four: bool) -> str:  # noqa: FBT001  (its callers have columns of them)
-    """One address as text."""
-    if four:
-        return socket.inet_ntop(socket.AF_INET, (lo & 0xFFFFFFFF).to_bytes(4, "big"))
-    return socket.inet_ntop(socket.AF_INET6, hi.to_bytes(8, "big") + lo.to_bytes(8, "big"))
+    return pl.Series(list(map(address_text, four.tolist(), hi.tolist(), lo.tolist())), dtype=pl.String())
 
 
 def macs(values: Array, known: Array) -> pl.Series:

@@ -196,7 +196,7 @@ class Frames:
             "tls_resumed": columns.flags(cold["resumed"] == 2, cold["resumed"] != 0),
             "certificate_names": self._certificate_series(interned, cold["certificate"]),
             "ja4": shapes["ja4"],
-            **({} if ENDED <= without else columns.counters(flows["counts"]) | _gaps(flows)),
+            **({} if without >= ENDED else columns.counters(flows["counts"]) | _gaps(flows)),
             "app_exact": pl.Series((cold["inexact"] == 0) & ~spoke_quic),
             "rtt_remote_ms": columns.milliseconds(remote, remote >= 0),
             "rtt_local_ms": columns.milliseconds(local, local >= 0),

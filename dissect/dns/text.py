@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ..intern import Names, raw
@@ -17,6 +18,7 @@ from .rdata import KIND_ADDRESS, KIND_NAME
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+MOST_ADDRESSES = 1 << 14  # whose texts are remembered
 FAMILIES = {1: (socket.AF_INET, 4), 2: (socket.AF_INET6, 16)}  # IANA address family numbers: RFC 7871 §6
 
 
@@ -45,8 +47,9 @@ def rdata_texts(records: npt.NDArray[Any], texts: list[str | None], names: Names
     return found
 
 
+@lru_cache(MOST_ADDRESSES)
 def address_text(four: bool, hi: int, lo: int) -> str:
-    """An address record's data."""
+    """An address of 128 bits; `four`: the IPv4 address in the last 32."""
     if four:
         return socket.inet_ntop(socket.AF_INET, (lo & 0xFFFFFFFF).to_bytes(4, "big"))
     return socket.inet_ntop(socket.AF_INET6, hi.to_bytes(8, "big") + lo.to_bytes(8, "big"))

@@ -26,7 +26,7 @@ def compare(
         float | None, typer.Option(metavar="SHARE", min=0.01, max=0.9, help="`continues` is a ratio within 1 ± this. Default: 0.25.")
     ] = None,
     per: Annotated[
-        Literal["session", "minute", "visit"] | None, typer.Option(help="What volumes are of. Default: session, or minute where lengths differ.")
+        Literal["session", "minute", "visit"] | None, typer.Option(help="What volumes are of. Default: session, or minute where lengths differ and visits do not say that browsing was the same.")
     ] = None,
     least_share: Annotated[
         float | None,

@@ -116,8 +116,16 @@ def _check_modes(sessions: Sequence[Session], options: CompareOptions) -> None:
 
 
 def _period(rows: list[dict[str, Any]], options: CompareOptions) -> str:
-    """Per session, unless their lengths differ so much that a rate is fairer."""
-    lengths = np.array([row["seconds"] for row in rows if row["mode"] in (options.baseline, options.compared)])
+    """Per session, unless their lengths differ so much that a rate is fairer.
+
+    As many visits are as much browsing however long the machine took over it, so then only the modes' typical lengths count.
+    """
+    active = [row for row in rows if row["mode"] in (options.baseline, options.compared)]
+    lengths = np.array([row["seconds"] for row in active])
+    first = np.array([row["mode"] == options.baseline for row in active])
+    if len({row["visits"] for row in active}) == 1 and active[0]["visits"]:
+        one, other = lengths[first].mean(), lengths[~first].mean()
+        return "minute" if abs(one - other) > UNEVEN * (one + other) / 2 else "session"
     return "minute" if lengths.std() > UNEVEN * lengths.mean() else "session"
 
 

@@ -5,7 +5,7 @@ Theory: see `lags.py` for the test. Verdicts:
 | word | what it takes |
 |---|---|
 | locked | q <= alpha: uploads follow visits by some lag of 0 to 30 s more often than chance explains |
-| not_locked | a steady lag explains, by its upper bound, less than `least_share` of visits or uploads |
+| not_locked | a steady lag explains, by its upper bound, less than `least_share` of visits or uploads; or a clock does |
 | inconclusive | neither: too few visits or uploads, or visits so close together that every moment follows one |
 
 What timing cannot tell: whether the browser or the page made the upload. A visit to the destination's own site therefore
@@ -13,6 +13,12 @@ does not count, nor do uploads until the next visit. For the others it is said a
 sites uploads came, and whether sites differ by more than chance (`site_p`): where they do, pages of those sites are the
 likely cause; where they do not, it is the browser or something that all the pages have in common. Idle sessions are the
 control for what a session's start causes: where uploads there stand at the same moments, nothing is said to be locked.
+
+A clock that beats on through all sessions is the other control: in each it stands where the one before left it, so that where
+a session takes nearly a whole number of beats it stands alike to the visits of all, which turning sessions one by one does not
+foresee. But what visits arm cannot keep better time than they do. So uploads whose intervals are whole multiples of one period,
+closer than visits are regular, are `not_locked` whatever p says, but for those off the beat. Visits at regular intervals
+cannot be told from a clock.
 
 Rules: an upload is an exchange with at least `LEAST_BYTES` up; those less than a second apart are one.
 """
@@ -25,6 +31,7 @@ import numpy as np
 import polars as pl
 
 from . import lags, spans, statistics, volume
+from .beats import exact, off_beat, sharpest
 from .moments import Table, site
 
 if TYPE_CHECKING:
@@ -44,6 +51,11 @@ SITES_LEAST = 3  # visits of a site before it is compared with others
 IDLE_LEAST = 10  # pairs of an active session's visit and an idle session that make a control
 NS_PER_MS = 1_000_000
 OF_A_MODE = ("visits", "coupled", "median_lag_ms", "p", "q", "verdict", "uploads", "uploads_coupled")
+CLOCK_LEAST, CLOCK_MOST = 16, 400  # intervals from which a clock is told, and the most that are looked at
+CLOCK_SHARP = 0.9
+TIGHTER = 4  # times that a clock keeps better time than the visits
+ON_BEAT = 0.1  # of a period
+CLOCK = "uploads come like clockwork every {:.3g} s, in better time than the visits: a heartbeat"
 IDLE_TOO = "as often in idle sessions, where nothing was visited: it follows the start of a session"
 
 
@@ -144,7 +156,10 @@ def _measured(
     for item, value, each in zip(items, q, asked, strict=True):
         item["q"] = _number(value)
         item["verdict"] = _verdict(item, setting)
-        if item["verdict"] == LOCKED and _as_often_idle(item, each, table, sessions, setting):
+        period = _clock(each, table, setting.least_share) if item["verdict"] != NOT_LOCKED else None
+        if period is not None:
+            item["verdict"], item["note"] = NOT_LOCKED, CLOCK.format(period / spans.NS)
+        elif item["verdict"] == LOCKED and _as_often_idle(item, each, table, sessions, setting):
             item["verdict"], item["note"] = INCONCLUSIVE, IDLE_TOO
     return items
 
@@ -216,6 +231,25 @@ def _verdict(item: dict[str, Any], setting: Setting) -> str:
         return NOT_LOCKED
     bound = item["share_bound"]
     return NOT_LOCKED if bound is not None and bound < setting.least_share else INCONCLUSIVE
+
+
+def _clock(each: _Asked, table: Table, least_share: float) -> float | None:
+    """The period in ns of the clock that the uploads follow, where they keep better time than what visits arm ever could."""
+    between, of_visits = _intervals(each.session, each.at), _intervals(table.session[each.visits], table.at[each.visits])
+    if len(between) < CLOCK_LEAST or len(of_visits) < CLOCK_LEAST:
+        return None
+    period, sharp = (float(found[0]) for found in sharpest(between[None, :CLOCK_MOST]))
+    period = exact(between, period)
+    off = np.abs(off_beat(between, period))
+    irregular = np.median(np.abs(of_visits - np.median(of_visits)))
+    few = (off > ON_BEAT * period).sum() < least_share * min(len(each.at), len(each.visits))
+    return period if sharp >= CLOCK_SHARP and few and TIGHTER * np.median(off) < irregular else None
+
+
+def _intervals(session: Array, at: Array) -> lags.Floats:
+    """Between neighbours of one session, in ns."""
+    between: lags.Floats = np.diff(at)[session[1:] == session[:-1]].astype(float)
+    return between
 
 
 def _as_often_idle(item: dict[str, Any], each: _Asked, table: Table, sessions: Sequence[Session], setting: Setting) -> bool:

@@ -112,7 +112,7 @@ def mean_interval(group: Array, alpha: float) -> Interval:
     """The mean of each column over few skewed values that are never below zero; group: float64[n, d].
 
     Student's t misses the mean of skewed values on one side. Two remedies each miss less where the other misses more, so each
-    end is the one that is further out: Willink's, who undoes the skew that the sample shows (2005, "A confidence interval and
+    end is the one that is further out: Willink's, who undoes the skew that the sample shows (to the right, where sizes have their tail; 2005, "A confidence interval and
     test for the mean of an asymmetric distribution", Communications in Statistics 34, equation 9, after Hall 1992); and t for
     the logarithm of the mean (delta method), for skew that few values seldom show although sizes that multiply have it.
     The logarithm may not go further up than Willink's interval could for any n values: sample skewness is at most sqrt(n).
@@ -126,7 +126,7 @@ def mean_interval(group: Array, alpha: float) -> Interval:
     varies = spread > TIE * mean
     error = spread / sqrt(n)
     third = ((group - mean) ** 3).mean(axis=0) * n**2 / ((n - 1) * max(n - 2, 1)) if n > 2 else np.zeros_like(mean)
-    skew = np.where(varies, third / np.where(varies, spread, 1) ** 3, 0) / (6 * sqrt(n))
+    skew = np.where(varies & (third > 0), third / np.where(varies, spread, 1) ** 3, 0) / (6 * sqrt(n))
     ratio = np.where(varies, error / np.where(mean > 0, mean, 1), 0)
     furthest = np.maximum(_willink(np.full_like(mean, 1 / 6), t), t)
     high = np.maximum(_willink(skew, t) * error, mean * np.minimum(np.exp(np.minimum(t * ratio, 99)) - 1, furthest * ratio))

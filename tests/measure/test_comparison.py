@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from wiretally.core.errors import InputError
 from wiretally.measure.comparison import CompareOptions, compare
+from wiretally.measure.inputs import Visit
 
 QUICK = CompareOptions(resamples=499)
 MODES = ["normal", "incognito"] * 6
@@ -84,6 +85,16 @@ def test_sessions_of_uneven_length_are_compared_per_minute():
     longer = [type(s)(s.session, s.device, s.mode, s.start, s.end - (n % 3) * 30 * 10**9) for n, s in enumerate(sessions)]
     assert compare(flows, exchanges, longer, options=QUICK)["per"] == "minute"
     assert compare(flows, exchanges, sessions, options=QUICK)["per"] == "session"
+
+
+def test_as_many_visits_are_as_much_browsing_however_long_they_took():
+    flows, exchanges, sessions = browsing({"a.example": STEADY})
+    slow = [type(s)(s.session, s.device, s.mode, s.start, s.end - (30 * 10**9 if n in {2, 5, 6, 7} else 0)) for n, s in enumerate(sessions)]
+    visits = [Visit(s.start + 10**9, s.session, "https://b.example/") for s in slow]
+    assert compare(flows, exchanges, slow, visits, options=QUICK)["per"] == "session"
+    assert compare(flows, exchanges, slow, visits[1:], options=QUICK)["per"] == "minute"
+    longer = [type(s)(s.session, s.device, s.mode, s.start, s.end - (15 * 10**9 if s.mode == "normal" else 0)) for s in sessions]
+    assert compare(flows, exchanges, longer, visits, options=QUICK)["per"] == "minute"
 
 
 @pytest.mark.parametrize(("options", "said"), [

@@ -93,6 +93,39 @@ def test_an_owner_is_told_by_all_its_hosts():
     assert found["Vendor"]["coupled"] == 40
 
 
+class Resonant(Story):
+    """Sessions as long as a whole number of beats, pages opened at much the same moments of each."""
+
+    def __init__(self, spread):
+        super().__init__(idle=0)
+        random = np.random.default_rng(9)
+        self.visits = [Visit(session.start + int((30 + 20 * number + random.uniform(-spread, spread)) * NS), session.session, "https://www.a.example/")
+                       for session in self.sessions for number in range(8)]  # fmt: skip
+
+
+def test_a_clock_that_stands_alike_in_all_sessions_is_no_lock():
+    found = Resonant(spread=4).beat("beat.vendor", 20).after("report.vendor", 15).told()
+    assert found["beat.vendor"]["p"] <= 0.01  # by itself this looks locked
+    assert found["beat.vendor"]["verdict"] == "not_locked"
+    assert "every 20 s" in found["beat.vendor"]["note"]
+    assert found["report.vendor"]["verdict"] == "locked"
+
+
+def test_visits_as_regular_as_a_clock_cannot_be_told_from_one():
+    assert Resonant(spread=0).after("report.vendor", 15).told()["report.vendor"]["verdict"] == "locked"
+
+
+def test_a_timer_that_visits_arm_again_is_no_clock_however_long_it_is():
+    story, due = Story(idle=0), 0
+    story.visits = [Visit(session.start + int(at * NS), session.session, "https://www.a.example/")
+                    for session in story.sessions for at in np.cumsum(story.random.uniform(1.5, 4.5, 70))]  # fmt: skip
+    for visit in story.visits:
+        if visit.time > due:
+            due = visit.time + 25 * NS
+            story.upload("late.vendor", due)
+    assert story.told()["late.vendor"]["note"] is None
+
+
 def test_what_the_start_of_a_session_does_is_no_lock():
     story = Story(idle=4)
     story.visits = [Visit(session.start + at * NS, session.session, "https://www.a.example/")

@@ -106,6 +106,12 @@ def test_the_interval_of_a_mean_undoes_skew_as_willink_says():
     assert found.low[0] == pytest.approx(min(ends[0], m * np.exp(-t * s / np.sqrt(n) / m)))
 
 
+def test_a_tail_to_the_left_is_left_to_student():
+    values = [1832, 1832, 1832, 1374]
+    found, half = mean(values), stats.t.ppf(0.975, 3) * stats.sem(values)
+    assert found.low[0] == pytest.approx(np.mean(values) - half)
+
+
 def test_a_mean_without_spread_is_known_and_one_value_has_no_interval():
     assert tuple(each[0] for each in mean([7, 7, 7])) == (7, 7, 7)
     assert tuple(each[0] for each in mean([0, 0])) == (0, 0, 0)

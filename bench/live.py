@@ -40,7 +40,7 @@ from .processes import machine
 if TYPE_CHECKING:
     from ..dissect.dissector import Dissector
 
-console = Console()
+console = Console(width=None if sys.stdout.isatty() else 120)
 
 CLONE_NEWNET = 0x40000000  # linux/sched.h
 TAP, SENDER = "tap", "sender"
@@ -55,7 +55,7 @@ WARMING = 8  # batches
 class Run:
     """One rate: `asked` and `sent` in packets/s, `sent_mbit` in Mbit/s; `top` is as fast as the sender can.
 
-    packets: sent. seen, dropped: of the ring. delivered: to the reader. cpu: its seconds of user and system time;
+    packets: sent. seen, dropped: of the ring. delivered: to the reader. user, system: its seconds of processor time;
     share: of one processor while packets were sent. peak_mib: resident, the ring included.
     """
 
@@ -67,7 +67,8 @@ class Run:
     seen: int
     dropped: int
     delivered: int
-    cpu: float
+    user: float
+    system: float
     share: float
     peak_mib: float
 
@@ -101,7 +102,7 @@ def read(reader: str, capture_file: str, ring_bytes: int, snap: str) -> None:
     with open_live(TAP, options) as capture:
         threading.Thread(target=lambda: (sys.stdin.read(), capture.stop()), daemon=True).start()
         print("ready", flush=True)
-        begin, due = time.process_time(), time.monotonic() + TICK
+        begin, due = resource.getrusage(resource.RUSAGE_SELF), time.monotonic() + TICK
         for batch in capture.batches(TICK):
             if dissector is not None:
                 if batch is not None:
@@ -111,10 +112,10 @@ def read(reader: str, capture_file: str, ring_bytes: int, snap: str) -> None:
                     due += TICK
         if dissector is not None:
             dissector.tick()
-        cpu = time.process_time() - begin
+        end = resource.getrusage(resource.RUSAGE_SELF)
         counters = capture.counters()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({**counters._asdict(), "cpu": cpu, "peak": peak}))
+    peak, user, system = end.ru_maxrss / 1024, end.ru_utime - begin.ru_utime, end.ru_stime - begin.ru_stime
+    print(json.dumps({**counters._asdict(), "user": user, "system": system, "peak": peak}))
 
 
 def _warm_dissector(capture_file: str) -> Dissector:
@@ -141,8 +142,9 @@ def measure(reader: str, path: Path, rate: str, packets: int, arguments: argpars
     if rated is None or sent is None:
         raise EnvironmentFault("bench live: tcpreplay did not say what it sent; is it version 4?")
     went, pps = int(sent[1]), float(rated[2])
-    return Run(reader, rate, pps, float(rated[1]), went, found["seen"], found["dropped"], found["delivered"], found["cpu"],
-               found["cpu"] * pps / went, found["peak"])  # fmt: skip
+    share = (found["user"] + found["system"]) * pps / went
+    return Run(reader, rate, pps, float(rated[1]), went, found["seen"], found["dropped"], found["delivered"], found["user"],
+               found["system"], share, found["peak"])  # fmt: skip
 
 
 def ours(replay: list[str], reader: str, path: Path, arguments: argparse.Namespace) -> Outcome:
@@ -158,14 +160,14 @@ def ours(replay: list[str], reader: str, path: Path, arguments: argparse.Namespa
 
 def show(runs: list[Run]) -> None:
     """The table, and for each reader the highest rate that it followed without loss."""
-    table = Table(title="loss, and the reader's processor time per packet, share of one processor, peak memory", title_justify="left")
-    for head in ("reader", "asked", "sent/s", "Mbit/s", "sent", "lost", "µs each", "CPU", "MiB"):
-        table.add_column(head, justify="left" if head == "reader" else "right")
+    table = Table(title="loss; the reader's processor time, µs per packet, and share of one processor; peak memory", title_justify="left")
+    for head in ("reader", "asked", "sent/s", "Mbit/s", "sent", "lost", "user", "system", "both", "CPU", "MiB"):
+        table.add_column(head, justify="left" if head == "reader" else "right", no_wrap=True)
     for run in runs:
+        each = [seconds / max(run.delivered, 1) * 1e6 for seconds in (run.user, run.system, run.user + run.system)]
         table.add_row(
             run.reader, run.asked, f"{run.sent:,.0f}", f"{run.sent_mbit:,.0f}", f"{run.packets:,}",
-            f"{run.packets - run.delivered:,}",
-            f"{run.cpu / max(run.delivered, 1) * 1e6:.3f}", f"{run.share:.1%}", f"{run.peak_mib:.0f}",
+            f"{run.packets - run.delivered:,}", *(f"{part:.2f}" for part in each), f"{run.share:.1%}", f"{run.peak_mib:.0f}",
         )  # fmt: skip
     console.print(table)
     for reader in dict.fromkeys(run.reader for run in runs):
@@ -218,7 +220,7 @@ def _bench(arguments: argparse.Namespace) -> int:
                 runs.append(measure(reader, path, rate, limit, arguments))
     show(runs)
     if arguments.json:
-        result = {"schema": "wiretally.bench.live/1", "machine": machine(), "runs": [asdict(run) for run in runs]}
+        result = {"schema": "wiretally.bench.live/2", "machine": machine(), "runs": [asdict(run) for run in runs]}
         arguments.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     return 0
 

@@ -1,7 +1,8 @@
 """Whole programs on the benchmark's link: our service with its store, Wireshark's dumpcap, NFStream.
 
 Theory: each runs as a process of its own with everything that it does when it is used, from when it is ready until it has
-ended. Its processor time is that of the process and of those that it has started, less what it had used when it was ready.
+ended. Its processor time is that of the process and of those that it has started, less what it had used when it was ready;
+of the user and of the system apart, as the kernel's ticks share it out.
 
 Rules: buffers are of one size where a program lets them be set. What a peer delivered is what it says itself.
 """
@@ -20,7 +21,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 from shutil import which
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..core.errors import EnvironmentFault
 
@@ -31,22 +32,29 @@ if TYPE_CHECKING:
 PATIENCE = 600.0  # seconds until a program has to be ready: the first start compiles
 SETTLE = 2.0  # seconds for what a program still holds after the last packet
 NFSTREAM = """
-import json, sys
+import sys
 from nfstream import NFStreamer
-count = 0
-try:
-    for flow in NFStreamer(source=sys.argv[1], promiscuous_mode=False, n_meters=1, idle_timeout=60, active_timeout=1800):
-        count += flow.bidirectional_packets
-except KeyboardInterrupt:
+for flow in NFStreamer(source=sys.argv[1], promiscuous_mode=False, n_meters=1, idle_timeout=60, active_timeout=1800,
+                       performance_report=1):
     pass
-print(json.dumps({"packets": count}))
-"""
+"""  # what it has not given out when it is interrupted is lost: its reports say how many packets it has seen
 
 Outcome = tuple[str, dict[str, Any]]  # what the sender said, what the program found
 
 
-def used(pid: int) -> float:
-    """Processor seconds of a process and of those below it: proc(5)."""
+class Used(NamedTuple):
+    """Processor seconds."""
+
+    user: float
+    system: float
+
+    def since(self, before: Used) -> Used:
+        """Those after `before`."""
+        return Used(self.user - before.user, self.system - before.system)
+
+
+def used(pid: int) -> Used:
+    """Of a process and of those below it: proc(5)."""
     tick, parents, seconds = os.sysconf("SC_CLK_TCK"), {}, {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -54,11 +62,12 @@ def used(pid: int) -> float:
         except OSError:
             continue  # it has just ended
         each = int(stat.parent.name)
-        parents[each], seconds[each] = int(fields[1]), (int(fields[11]) + int(fields[12])) / tick
+        parents[each], seconds[each] = int(fields[1]), Used(int(fields[11]) / tick, int(fields[12]) / tick)
     tree = {pid}
     while more := {each for each, parent in parents.items() if parent in tree} - tree:
         tree |= more
-    return sum(seconds.get(each, 0.0) for each in tree)
+    mine = [seconds[each] for each in tree if each in seconds]
+    return Used(sum(each.user for each in mine), sum(each.system for each in mine))
 
 
 def peak(pid: int) -> float:
@@ -75,8 +84,8 @@ def written(pid: int) -> int:
 
 def watch(
     command: list[str], replay: list[str], is_ready: Callable[[], bool], log: Path, ending: int
-) -> tuple[str, float, float, str]:
-    """Runs a program while `replay` sends: (what the sender said, seconds of processor, peak MiB, its standard output)."""
+) -> tuple[str, Used, float, str]:
+    """Runs a program while `replay` sends: (what the sender said, what it used, peak MiB, its standard output)."""
     with log.open("w") as errors, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as process:
         end = time.monotonic() + PATIENCE
         while not is_ready():
@@ -91,7 +100,7 @@ def watch(
         during, memory = used(process.pid), peak(process.pid)
         process.send_signal(ending)
         out = process.communicate(timeout=PATIENCE)[0]
-    return said, during - before, memory, out
+    return said, during.since(before), memory, out
 
 
 def service(replay: list[str], interface: str, arguments: argparse.Namespace) -> Outcome:
@@ -103,7 +112,7 @@ def service(replay: list[str], interface: str, arguments: argparse.Namespace) ->
         said, cpu, memory, _ = watch(command, replay, lambda: begun(store), log, signal.SIGTERM)
         with sqlite3.connect(f"file:{store}?mode=ro", uri=True) as connection:
             packets, dropped = connection.execute("SELECT sum(packets), sum(dropped) FROM capture").fetchone()
-    return said, {"seen": packets + dropped, "dropped": dropped, "delivered": packets, "cpu": cpu, "peak": memory}
+    return said, {"seen": packets + dropped, "dropped": dropped, "delivered": packets, **cpu._asdict(), "peak": memory}
 
 
 def begun(store: Path) -> bool:
@@ -127,7 +136,7 @@ def dumpcap(replay: list[str], interface: str, arguments: argparse.Namespace) ->
         if total is None:
             raise EnvironmentFault(f"bench live: dumpcap: {' '.join(log.read_text().split())}")
     received, dropped = int(total[1]), int(total[2])
-    return said, {"seen": received + dropped, "dropped": dropped, "delivered": received, "cpu": cpu, "peak": memory}
+    return said, {"seen": received + dropped, "dropped": dropped, "delivered": received, **cpu._asdict(), "peak": memory}
 
 
 def nfstream(replay: list[str], interface: str, arguments: argparse.Namespace) -> Outcome:
@@ -137,9 +146,11 @@ def nfstream(replay: list[str], interface: str, arguments: argparse.Namespace) -
         command = [arguments.nfstream, "-c", NFSTREAM, interface]
         said, cpu, memory, out = watch(command, replay, lambda: time.monotonic() - started > 2 * SETTLE, Path(folder) / "log",
                                        signal.SIGINT)  # fmt: skip
-        lines = [line for line in out.splitlines() if line.startswith('{"packets"')]
-    packets = json.loads(lines[-1])["packets"] if lines else 0
-    return said, {"seen": packets, "dropped": 0, "delivered": packets, "cpu": cpu, "peak": memory}
+    reports = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
+    if not reports:
+        raise EnvironmentFault("bench live: nfstream: said nothing of its packets")
+    packets, dropped = (reports[-1][name] for name in ("packets_processed", "packets_dropped_filtered_by_kernel"))
+    return said, {"seen": packets + dropped, "dropped": dropped, "delivered": packets, **cpu._asdict(), "peak": memory}
 
 
 PROGRAMS = {"service": service, "dumpcap": dumpcap, "nfstream": nfstream}

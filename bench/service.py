@@ -269,7 +269,7 @@ def soak(arguments: argparse.Namespace, folder: Path) -> Iterator[dict[str, Any]
             with sqlite3.connect(f"file:{store}?mode=ro", uri=True) as connection:
                 packets, dropped = connection.execute("SELECT sum(packets), sum(dropped) FROM capture").fetchone()
             yield {"minute": minute, "rss_mib": round(resident, 1), "peak_mib": round(peak(pid), 1), "packets": packets, "dropped": dropped,
-                   "cpu_share": round((used(pid) - cpu) / seconds, 3), "store_mib": round(store.stat().st_size / (1 << 20), 1),
+                   "cpu_share": round(sum(used(pid).since(cpu)) / seconds, 3), "store_mib": round(store.stat().st_size / (1 << 20), 1),
                    "written_mib_per_hour": round((written(pid) - base) / (1 << 20) / seconds * 3600, 1), "holds": dropped == 0}  # fmt: skip
     finally:
         stop.set()

@@ -141,7 +141,7 @@ class RingCapture(LiveCapture):
     def _batch(self, ring: PacketRing, block: int) -> PacketBatch | None:
         """The packets of a block; None for an empty one."""
         linktype = self.interfaces[self._interface].linktype
-        count, joined = walk_block(ring.octets, ring.halves, ring.words, block, self._interface, linktype,
+        count, joined, _ = walk_block(ring.octets, ring.halves, ring.words, block, self._interface, linktype,
                                    ring.device.longest, self._packets)  # fmt: skip
         self._delivered += count
         if joined and not self._joined:

@@ -33,7 +33,7 @@ def test_each_packet_is_found_where_it_lies(items, linktype, private, block_at, 
     octets[block_at : block_at + len(block)] = np.frombuffer(block, np.uint8)
     rows = np.zeros(len(block) // LEAST_RECORD + 1, PACKET)
     views = octets, octets.view(np.uint16), octets.view(np.uint32)
-    count, joined = walk_block(*views, block_at // 4, 5, linktype, longest, rows)
+    count, joined, _ = walk_block(*views, block_at // 4, 5, linktype, longest, rows)
     found = [
         (int(row["ts_ns"]), int(row["wire"]), octets[row["at"] : row["at"] + row["captured"]].tobytes())
         for row in rows[:count]

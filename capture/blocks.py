@@ -78,7 +78,7 @@ def walk_block(
     for n in range(count):
         step = np.int64(words[header + NEXT]) // 4
         guess = header + 2 * step
-        touched += np.int64(words[min(guess, last)] + words[min(guess + LINE, last)] + words[min(header + 2 * LINE, last)])
+        touched += int(words[min(guess, last)]) + int(words[min(guess + LINE, last)]) + int(words[min(header + 2 * LINE, last)])
         at = header * 4 + np.int64(halves[header * 2 + FRAME])
         captured, wire = np.int64(words[header + CAPTURED]), np.int64(words[header + ORIGINAL])
         if linktype == LINKTYPE_ETHERNET:

@@ -37,6 +37,8 @@ from .mix import count, write
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ..cli.observations import Observations
+
 KEY = ["local_ip", "local_port", "remote_ip", "remote_port", "transport"]
 NAMES = [column.name for column in COUNTERS]
 PATIENCE = 600.0  # seconds: the first start compiles
@@ -100,13 +102,7 @@ def flood(arguments: argparse.Namespace, folder: Path) -> Iterator[dict[str, Any
         link = counters()
         code = live.end()
         found = read_store(str(store), ("flows", "exchanges", "tls", "dns", "capture"))
-        # two connections of the same ends are one here: by packet time they are apart, by the replay's they may touch
-        same = {
-            "flows": by_ends(found["flows"]).equals(by_ends(offline.flows)),
-            "exchanges": by_ends(of_flows(found)).equals(by_ends(of_flows({"flows": offline.flows, "exchanges": offline.exchanges}))),
-            "tls": found["tls"].sort("sni", "ja4")["sni"].equals(offline.tls.sort("sni", "ja4")["sni"]),
-            "dns": sorted(found["dns"]["qname"].drop_nulls()) == sorted(offline.dns["qname"].drop_nulls()),
-        }
+        same = same_as(found, offline)
         dropped, packets = int(found["capture"]["dropped"].sum()), int(found["capture"]["packets"].sum())
         rate = re.search(r"([\d.]+) pps", said)
         yield {"run": number, "sent": sent, "pps": float(rate[1]) if rate else None, "stored": packets, "dropped": dropped,
@@ -115,6 +111,20 @@ def flood(arguments: argparse.Namespace, folder: Path) -> Iterator[dict[str, Any
         store.unlink()
         subprocess.run(["ip", "link", "set", TAP, "down"], check=True)  # the interface's counters begin anew with a new pair
         remake()
+
+
+def same_as(found: dict[str, pl.DataFrame], offline: Observations) -> dict[str, bool]:
+    """Whether a store says of a replayed capture what reading it says, in all that the clock does not move.
+
+    Two connections of the same ends are one here: by packet time they are apart, by the replay's they may touch.
+    """
+    apart = of_flows({"flows": offline.flows, "exchanges": offline.exchanges})
+    return {
+        "flows": by_ends(found["flows"]).equals(by_ends(offline.flows)),
+        "exchanges": by_ends(of_flows(found)).equals(by_ends(apart)),
+        "tls": found["tls"].sort("sni", "ja4")["sni"].equals(offline.tls.sort("sni", "ja4")["sni"]),
+        "dns": sorted(found["dns"]["qname"].drop_nulls()) == sorted(offline.dns["qname"].drop_nulls()),
+    }
 
 
 def by_ends(frame: pl.DataFrame) -> pl.DataFrame:

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 from ..core.errors import EnvironmentFault
 from ..core.schema import COUNTERS
 from .cells import escaped
-from .journal import OPEN, RUNNING, SHAPES, folded, packed
+from .journal import OPEN, RUNNING, SHAPES, folded, is_whole, packed
 from .layout import APPLICATION_ID, KEPT, insertion, is_store, lay_out, to_rows
 
 if TYPE_CHECKING:
@@ -283,13 +283,13 @@ def _as_they_are(tables: Tables) -> Tables:
 
 
 def _is_sound(path: str) -> bool:
-    """SQLite's own check, on a connection of its own."""
+    """SQLite's own check, on a connection of its own, and that of the journal's blocks."""
     try:
-        connection = sqlite3.connect(path)
-        try:
-            return bool(connection.execute("PRAGMA integrity_check(1)").fetchone() == ("ok",))
-        finally:
-            connection.close()
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            if connection.execute("PRAGMA integrity_check(1)").fetchone() != ("ok",):
+                return False
+            (there,) = connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'journal'").fetchone()
+            return all(is_whole(data) for (data,) in connection.execute("SELECT data FROM journal")) if there else True
     except sqlite3.DatabaseError:
         return False
 

@@ -12,6 +12,8 @@ store reads tables and journal together (`reader.py`).
 from __future__ import annotations
 
 import io
+import sqlite3
+import zlib
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..core.schema import ANNOUNCED, EXCHANGES, FLOWS, TABLES, polars_schema
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 RUNNING, OPEN = "running", "open"  # flows that go on, as rows of flows; the exchange that each is in
 SHAPES = {RUNNING: FLOWS, OPEN: EXCHANGES, "announced": ANNOUNCED, **{name: TABLES[name] for name in ("flows", "exchanges", "tls", "dns", "http")}}
+CHECKSUM = 4  # bytes: CRC-32 (ISO 3309)
 PLAIN = ("exchanges", "tls", "dns", "http", "announced")  # tables whose rows stay as they came
 
 
@@ -40,19 +43,30 @@ class Folded(NamedTuple):
 
 
 def packed(frame: pl.DataFrame) -> bytes:
-    """The frame as a block."""
-    return frame.write_ipc_stream(None, compression="zstd").getvalue()
+    """The frame as a block, behind its checksum: SQLite's own check does not look into it."""
+    data = frame.write_ipc_stream(None, compression="zstd").getvalue()
+    return zlib.crc32(data).to_bytes(CHECKSUM, "big") + data
 
 
 def unpacked(name: str, data: bytes) -> pl.DataFrame:
-    """The frame of a block, with the columns that its table has now; those that it lacks are null."""
+    """The frame of a block, with the columns that its table has now; those that it lacks are null.
+
+    `sqlite3.DatabaseError`, as for any other damage, where it is not what was written.
+    """
     import polars as pl
 
-    frame = pl.read_ipc_stream(io.BytesIO(data))
+    if not is_whole(data):
+        raise sqlite3.DatabaseError(f"a block of {name} in the journal is not what was written")
+    frame = pl.read_ipc_stream(io.BytesIO(data[CHECKSUM:]))
     return frame.select(
         pl.col(column) if column in frame.columns else pl.lit(None, kind).alias(column)
         for column, kind in polars_schema(SHAPES[name]).items()
     )
+
+
+def is_whole(data: bytes) -> bool:
+    """Whether a block is as it was written."""
+    return zlib.crc32(data[CHECKSUM:]).to_bytes(CHECKSUM, "big") == data[:CHECKSUM]
 
 
 def needed(tables: Collection[str]) -> set[str]:

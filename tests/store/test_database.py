@@ -2,9 +2,11 @@
 
 import os
 import random
+import shutil
 import sqlite3
 import stat
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import polars as pl
@@ -246,6 +248,28 @@ def test_a_damaged_file_is_put_aside(tmp_path):
     (aside,) = tmp_path.glob("a.db.damaged-*")
     assert aside.read_bytes() == bytes(data)
     assert read_store(str(path), ("exchanges",))["exchanges"].height == 0
+
+
+def test_a_block_of_the_journal_that_is_not_what_was_written_is_damage(tmp_path):
+    path = tmp_path / "a.db"
+    with Store(str(path)) as store:
+        store.keep({"exchanges": frame("exchanges", [exchange("f")])})
+        shutil.copy(path, tmp_path / "before.db")
+        shutil.copy(f"{path}-wal", tmp_path / "before.db-wal")
+    before = tmp_path / "before.db"
+    with closing(sqlite3.connect(before)) as connection:
+        (data,) = connection.execute("SELECT data FROM journal").fetchone()
+        assert read_store(str(before), ("exchanges",))["exchanges"].height == 1
+        for at in (0, 3, 4, len(data) // 2, len(data) - 1):
+            connection.execute("UPDATE journal SET data = ?", (data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :],))
+            connection.commit()
+            with pytest.raises(EnvironmentFault, match=r"a block of exchanges in the journal is not what was written"):
+                read_store(str(before), ("exchanges",))
+    said = []
+    with Store(str(before), warn=said.append) as store:
+        store.keep({"exchanges": frame("exchanges", [exchange("g")])})
+    assert "was damaged; put aside as before.db.damaged-" in said[0]
+    assert read_store(str(before), ("exchanges",))["exchanges"]["flow_id"].to_list() == ["g"]
 
 
 @pytest.mark.parametrize("size", [4096, 100_000])

@@ -49,7 +49,7 @@ SIOCGIFFLAGS, SIOCGIFMTU, SIOCGIFHWADDR = 0x8913, 0x8921, 0x8927  # linux/sockio
 IFF_UP = 0x1
 
 STATUS_KERNEL, STATUS_USER = 0, 1
-BLOCK_STATUS = 2  # u32 words into `struct tpacket_block_desc`
+BLOCK_STATUS, BLOCK_LENGTH = 2, 5  # u32 words into `struct tpacket_block_desc`; the latter: bytes of it that are in use
 FRAME_BYTES = 2048  # only checked by the kernel in version 3, never used
 LONGEST_HEADER = 128  # more than the header of any kind of link takes
 VLAN_BYTES = 4  # reserved before each frame, so that a tag can be put back: IEEE 802.1Q-2022 §9.6
@@ -203,6 +203,15 @@ class PacketRing:
             return not status[(self._next + after) % self.blocks] & STATUS_USER
 
         return bisect_left(range(self.blocks), x=True, key=is_free) if status.size else 0
+
+    def filled(self, beyond: int = 0) -> float:
+        """Share of the ring's memory that packets in waiting blocks take, the first `beyond` blocks left out.
+
+        Blocks are handed over after a time even when they hold little, so many of them may be little to do.
+        """
+        lengths = self.words[BLOCK_LENGTH :: self.block_words]
+        bytes_ = sum(int(lengths[(self._next + place) % self.blocks]) for place in range(beyond, self.waiting()))
+        return bytes_ / (4 * self.block_words * self.blocks)
 
     def _fence(self) -> None:
         """Loads and stores before it come before those after it: a release, then an acquire, of the same lock."""

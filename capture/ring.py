@@ -247,7 +247,7 @@ class RingCapture(LiveCapture):
     def backlog(self) -> float:
         """See `LiveCapture.backlog`; what came in a rest does not count, since nobody was too slow for it."""
         ring = self._ring
-        return max(ring.waiting() - self._rested, 0) / ring.blocks if ring is not None else 0.0
+        return ring.filled(beyond=self._rested) if ring is not None else 0.0
 
     def _retire(self) -> None:
         """Closes the ring; its counts stay."""

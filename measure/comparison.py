@@ -103,8 +103,19 @@ def compare(
         found = coupling.couple(volumes.exchanges, closed, opened, kind, setting) if opened else {}
         for item in items:
             item["coupling"] = found.get(item["key"])
-    result["beacons"] = beacons.beacons(volumes.exchanges, BEACON_DRAWS, chosen.seed, chosen.alpha)
+    known = _known(result["destinations"], closed, opened)
+    result["beacons"] = beacons.beacons(volumes.exchanges, BEACON_DRAWS, chosen.seed, chosen.alpha, known)
     return result
+
+
+def _known(destinations: list[dict[str, Any]], sessions: Sequence[Session], opened: Sequence[moments.Opened]) -> beacons.Known:
+    """What a heartbeat must not be: an effect of visits."""
+    of = {session.session: session for session in sessions}
+    at: dict[str, list[float]] = {}
+    for visit in opened:
+        at.setdefault(of[visit.session].device, []).append((of[visit.session].start + visit.at) / NS)
+    locked = frozenset(item["key"] for item in destinations if item["coupling"] and item["coupling"]["verdict"] == coupling.LOCKED)
+    return beacons.Known({device: np.sort(np.array(each)) for device, each in at.items()}, frozenset(visit.site for visit in opened), locked)
 
 
 def _check_modes(sessions: Sequence[Session], options: CompareOptions) -> None:

@@ -225,7 +225,8 @@ def _by_site(followed: Any, sites: Any, setting: Setting, *, tested: bool) -> di
 
 def _verdict(item: dict[str, Any], setting: Setting) -> str:
     """The word for one item."""
-    if item["q"] is not None and item["q"] <= setting.alpha:
+    # lags turn around with a session: what stands out may lie before the visits, and follows none of them
+    if item["q"] is not None and item["q"] <= setting.alpha and item["uploads_coupled"] > item["expected"]:
         return LOCKED
     if item["visits"] >= MIN_VISITS and not item["uploads"]:
         return NOT_LOCKED

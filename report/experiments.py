@@ -63,9 +63,11 @@ def coupling(item: Item) -> str:
 def heartbeats(result: dict[str, Any], most: int = 4) -> list[str]:
     """A sentence for each destination that is called like clockwork, so that it is not read as a page report."""
     beats = [each for each in result.get("beacons", []) if each["verdict"] == "heartbeat"][:most]
+    told = {item["key"]: item["coupling"]["verdict"] for item in result["destinations"] if item.get("coupling")}
     return [
         f"Uploads to {visible(each['key'])} come every {spoken(each['period_s'] * 1000)} like clockwork (±{each['jitter_ms'] / 1000:.1f} s, "
-        f"{counted(each['uploads'], 'upload')}{', all of about ' + size(each['size']) if each['same_size'] else ''}): a heartbeat, not page reports."
+        f"{counted(each['uploads'], 'upload')}{', all of about ' + size(each['size']) if each['same_size'] else ''}): a heartbeat, "
+        + ("not page reports." if told.get(each["key"]) == "not_locked" else "but whether any of them follow visits is not settled.")
         for each in beats
     ]  # fmt: skip
 

@@ -138,6 +138,17 @@ def test_what_the_start_of_a_session_does_is_no_lock():
     assert "idle sessions" in found["note"]
 
 
+def test_what_comes_before_visits_does_not_follow_them():
+    story = Story(idle=0)
+    story.visits = [Visit(session.start + at * NS, session.session, "https://www.a.example/")
+                    for session in story.sessions for at in (LENGTH - 20, LENGTH - 15)]  # fmt: skip
+    for session in story.sessions:
+        story.upload("early.vendor", session.start + 3 * NS)  # a lag of 23 s only where time goes in a circle
+    found = story.told()["early.vendor"]
+    assert found["p"] <= 0.05
+    assert (found["coupled"], found["verdict"]) == (0, "inconclusive")
+
+
 def test_too_few_visits_say_nothing():
     story = Story(modes=("normal", "incognito") * 2)
     story.visits = story.visits[:7]

@@ -52,6 +52,17 @@ def test_every_verdict_has_a_sentence(compared):
     assert "but as often in idle" in experiments.coupling(note)
 
 
+def test_a_heartbeat_is_said_to_be_no_page_report_only_where_coupling_says_so(compared):
+    beat = {"device": "192.0.2.1", "key": "counted.vendor", "owner": None, "uploads": 30, "period_s": 37.0, "jitter_ms": 100.0,
+            "sharpness": 1.0, "size": 90.0, "size_spread": 0.0, "same_size": True, "p": 0.001, "q": 0.01, "verdict": "heartbeat", "note": None}  # fmt: skip
+    item = told(compared, "counted.vendor")
+    for verdict, words in (("not_locked", "not page reports."), ("inconclusive", "is not settled.")):
+        result = {"beacons": [beat], "destinations": [{**item, "coupling": item["coupling"] | {"verdict": verdict}}]}
+        assert experiments.heartbeats(result)[0].endswith(words)
+    assert experiments.heartbeats({"beacons": [beat], "destinations": [{**item, "coupling": None}]})[0].endswith("is not settled.")
+    assert not experiments.heartbeats(compared)
+
+
 def test_the_page_and_the_table_of_the_probe_hold_no_markup_of_others(probed):
     page = probe_html.render(probed)
     assert "<script>" not in page.replace("&lt;script&gt;", "")

@@ -31,6 +31,7 @@ from ..core.schema import COUNTERS
 from .cells import escaped
 from .journal import OPEN, RUNNING, SHAPES, folded, is_whole, packed
 from .layout import APPLICATION_ID, KEPT, insertion, is_store, lay_out, to_rows
+from .marks import follow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -141,9 +142,15 @@ class Store:
         self._try()
 
     def note_step(self, at_ns: int, step_ns: int, monotonic_ns: int, boot: str | None) -> None:
-        """The wall clock was stepped by `step_ns`, to `at_ns`; what is kept from now on has the new times."""
-        with contextlib.suppress(sqlite3.OperationalError):  # a full disk: it has been said aloud as well
+        """The wall clock was stepped by `step_ns`, to `at_ns`; what is kept from now on has the new times, and sessions go on by them."""
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
             self._connection.execute("INSERT INTO clock_steps VALUES (?, ?, ?, ?)", (at_ns, step_ns, monotonic_ns, boot))
+            follow(self._connection, at_ns, step_ns, monotonic_ns, boot)
+            self._connection.execute("COMMIT")
+        except sqlite3.OperationalError:  # a full disk: it has been said aloud as well
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
 
     def _try(self) -> None:
         """Writes what waits, oldest first, and folds when it is time."""

@@ -2,6 +2,8 @@
 
 Theory: the wall clock says where packets belong, but may be stepped; the monotonic clock since boot says how long it
 really was. Both are written. One session is open per device: beginning another ends it, as the next mark in a file does.
+Packets before a step of the clock and after it may lie hours apart, or in one another's place: so a step ends what is open
+by the clock before it, and the same goes on as another session by the clock after it.
 
 Rules: a mark is one small transaction of its own; the live writer waits for it, and it for the writer.
 """
@@ -47,13 +49,34 @@ def start(path: str, mode: str, device: str, notes: str = "") -> str:
     now, clock = time.time_ns(), time.monotonic_ns()
     with _writing(path) as connection:
         _end(connection, device, now, clock)
-        (number,) = connection.execute("SELECT count(*) + 1 FROM sessions WHERE mode = ?", (mode,)).fetchone()
-        while connection.execute("SELECT 1 FROM sessions WHERE session = ?", (f"{mode}-{number}",)).fetchone():
-            number += 1
-        name = f"{mode}-{number}"
-        connection.execute(f"INSERT INTO sessions ({COLUMNS}) VALUES (?, ?, ?, ?, NULL, ?, NULL, ?, ?)",  # noqa: S608  (names above)
-                           (name, device, mode, now, clock, boot(), notes))  # fmt: skip
+        return _begin(connection, (device, mode), (now, clock, boot()), notes)
+
+
+def _begin(connection: sqlite3.Connection, who: tuple[str, str], when: tuple[int, int, str | None], notes: str) -> str:
+    """A row for `who` (device, mode) from `when` (both clocks, boot); the name that it gets."""
+    (device, mode), (now, clock, run) = who, when
+    (number,) = connection.execute("SELECT count(*) + 1 FROM sessions WHERE mode = ?", (mode,)).fetchone()
+    while connection.execute("SELECT 1 FROM sessions WHERE session = ?", (f"{mode}-{number}",)).fetchone():
+        number += 1
+    name = f"{mode}-{number}"
+    connection.execute(f"INSERT INTO sessions ({COLUMNS}) VALUES (?, ?, ?, ?, NULL, ?, NULL, ?, ?)",  # noqa: S608  (names above)
+                       (name, device, mode, now, clock, run, notes))  # fmt: skip
     return name
+
+
+def follow(connection: sqlite3.Connection, at: int, step: int, clock: int, run: str | None) -> None:
+    """The wall clock was stepped by `step`, to `at` when the other said `clock`: what was begun before it goes on anew. In the caller's transaction.
+
+    A session that was begun by the new clock, before anybody had noticed, is left as it is.
+    """
+    rows = connection.execute(
+        "SELECT session, device, mode, start_ns, start_monotonic_ns, notes FROM sessions WHERE end_ns IS NULL AND boot IS ?", (run,)).fetchall()  # fmt: skip
+    for name, device, mode, began, then, notes in rows:
+        apart = (at - clock) - (began - then)  # of the clocks' differences, now and when it was begun
+        if abs(apart) < abs(apart - step):
+            continue
+        connection.execute("UPDATE sessions SET end_ns = ?, end_monotonic_ns = ? WHERE session = ?", (max(at - step, began + 1), clock, name))
+        _begin(connection, (device, mode), (at, clock, run), notes)
 
 
 def stop(path: str, device: str | None = None) -> list[str]:

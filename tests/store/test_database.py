@@ -371,6 +371,29 @@ def test_old_rows_go_by_age_and_by_size(tmp_path):
         assert store.used_bytes() <= limit
 
 
+@pytest.mark.parametrize("step", [3600 * NS, -3600 * NS])
+def test_a_session_goes_on_by_the_new_clock_when_it_is_stepped(tmp_path, monkeypatch, step):
+    path, clock, wall = str(tmp_path / "a.db"), 5 * NS, START
+    monkeypatch.setattr(marks.time, "time_ns", lambda: wall)
+    monkeypatch.setattr(marks.time, "monotonic_ns", lambda: clock)
+    with Store(path) as store:
+        assert marks.start(path, "normal", "phone", "at home") == "normal-1"
+        wall, clock = wall + step + 10 * NS, clock + 10 * NS
+        assert marks.start(path, "idle", "tablet") == "idle-1"  # before the service has noticed
+        wall, clock = wall + NS, clock + NS
+        store.note_step(wall, step, clock, marks.boot())
+        assert read_marks(path) == sorted([
+            ("normal-1", "phone", "normal", START, START + 11 * NS, "at home"),
+            ("idle-1", "tablet", "idle", START + step + 10 * NS, None, ""),
+            ("normal-2", "phone", "normal", START + step + 11 * NS, None, "at home"),
+        ], key=lambda row: (row[3], row[0]))  # fmt: skip
+        wall, clock = wall + NS, clock + NS
+        assert sorted(marks.stop(path)) == ["idle-1", "normal-2"]
+        store.note_step(wall, step, clock, marks.boot())  # nothing is open
+        assert len(read_marks(path)) == 3
+        assert all(ended > begun for _, _, _, begun, ended, _ in read_marks(path))
+
+
 def test_marks_have_both_clocks_and_one_session_per_device_is_open(tmp_path):
     path = str(tmp_path / "a.db")
     with pytest.raises(EnvironmentFault, match="is no wiretally store"):
@@ -378,11 +401,11 @@ def test_marks_have_both_clocks_and_one_session_per_device_is_open(tmp_path):
     with Store(path) as store:
         assert is_store(path)
         assert marks.start(path, "normal", "10.0.0.2") == "normal-1"
-        assert marks.start(path, "Incognito", "10.0.0.2", "second") == "Incognito-1"
+        assert marks.start(path, "Incognito", "10.0.0.2", "second") == "incognito-1"
         assert marks.start(path, "normal", "10.0.0.3") == "normal-2"
         store.keep({"capture": minute(1)})
         assert marks.stop(path, "10.0.0.3") == ["normal-2"]
-        assert marks.stop(path) == ["Incognito-1"]
+        assert marks.stop(path) == ["incognito-1"]
         assert marks.stop(path) == []
         assert marks.add(path, [Session("x", "10.0.0.2", "idle", START, START + NS)]) == 1
         with pytest.raises(InputError, match="'x' is in"):
@@ -392,7 +415,7 @@ def test_marks_have_both_clocks_and_one_session_per_device_is_open(tmp_path):
     assert 0 < begun <= ended
     assert boot == Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     rows = read_marks(path)
-    assert [(row[0], row[2]) for row in rows] == [("x", "idle"), ("normal-1", "normal"), ("Incognito-1", "incognito"), ("normal-2", "normal")]
+    assert [(row[0], row[2]) for row in rows] == [("x", "idle"), ("normal-1", "normal"), ("incognito-1", "incognito"), ("normal-2", "normal")]
     assert all(row[3] < row[4] for row in rows)
 
 

@@ -9,7 +9,8 @@ are places and owners looked up: once for each flow that is left, for many at a 
 earlier process left in mid-flight is closed first: the exchanges that were open end where they were last seen, their
 flows with them.
 
-Rules: the file and its log are the owner's alone (0600). A damaged file is put aside, never overwritten. While the disk
+Rules: one process writes it (`guard.py`). The file and its log are the owner's alone (0600). A damaged file is put aside,
+never overwritten. What retention deletes goes back to the file system, but for pages that the next moments need. While the disk
 is full nothing is written and nothing raised: rows wait, up to MAX_WAITING, beyond which the oldest are given up,
 counted in `lost_rows`. Damage that shows while it is written raises `EnvironmentFault`: the next start puts it aside.
 """
@@ -29,8 +30,9 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 from ..core.errors import EnvironmentFault
 from ..core.schema import COUNTERS
 from .cells import escaped
-from .journal import OPEN, RUNNING, SHAPES, folded, is_whole, packed
-from .layout import APPLICATION_ID, KEPT, insertion, is_store, lay_out, to_rows
+from .guard import PAGE_BYTES, WriterLock, is_ours, is_sound, put_aside
+from .journal import OPEN, RUNNING, SHAPES, folded, packed
+from .layout import APPLICATION_ID, KEPT, insertion, lay_out, to_rows
 from .marks import follow
 
 if TYPE_CHECKING:
@@ -44,7 +46,6 @@ if TYPE_CHECKING:
 BUSY_MS = 5_000  # how long a marker of sessions may hold the lock
 MAX_WAITING = 500_000  # rows that wait for a disk that is full
 LOG_BYTES = 16 << 20  # of the write-ahead log between checkpoints: what changes often is written into the file once
-PAGE_BYTES = 4096
 DAY_NS = 86_400 * 1_000_000_000
 PRUNED = {"flows": "last_seen", "exchanges": '"end"', "tls": "time", "dns": "time", "http": "time",
           "announced": "time", "capture": "last_seen"}  # fmt: skip
@@ -55,6 +56,7 @@ CLOSING = 20.0  # seconds that the end may spend on folding; readers do not need
 SUPERSEDED = 16  # rows of exchanges that go on, of which folding leaves one: what they count for
 ORDER = (RUNNING, "flows", "exchanges", OPEN, "tls", "dns", "http", "announced")  # of the blocks of one moment
 PRUNE_ROWS, PRUNE_PAGES = 20_000, 2_000  # deleted and given back to the file system in one go: the writer goes on between
+SPARE_PAGES, SPARE_SHARE = 1_000, 8  # that stay free, since the journal fills them again; of those in use an eighth at most
 
 
 class Store:
@@ -75,17 +77,25 @@ class Store:
         self._account: list[tuple[object, ...]] = []  # the capture's row as it was last kept
         self._folded = time.monotonic()
         self._behind = False  # the last fold left moments in the journal
+        self._lock = WriterLock(path)
         try:
+            if not self._lock.take():
+                raise EnvironmentFault(f"{escaped(path)}: is written by another process; end that one, or name another with --store")
             self._connection = self._opened()
         except (OSError, sqlite3.Error) as error:
+            self._lock.leave()
             raise EnvironmentFault(f"{escaped(path)}: cannot be used as a store: {error}: choose another with --store") from error
+        except EnvironmentFault:
+            self._lock.leave()
+            raise
 
     def _opened(self) -> sqlite3.Connection:
         file = Path(self.path)
-        if file.exists() and file.stat().st_size and not is_store(self.path) and not _is_blank(file):
+        something = file.exists() and file.stat().st_size
+        if something and not is_ours(file):
             raise EnvironmentFault(f"{escaped(self.path)}: is something else than a wiretally store; name another with --store")
-        if file.exists() and file.stat().st_size and not _is_sound(self.path):
-            self.warn(f"{escaped(self.path)}: was damaged; put aside as {escaped(_put_aside(file))}, a new one is begun")
+        if something and not is_sound(self.path):
+            self.warn(f"{escaped(self.path)}: was damaged; put aside as {escaped(put_aside(file))}, a new one is begun")
         os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
         file.chmod(0o600)
         connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
@@ -123,6 +133,7 @@ class Store:
                 pass
         self.lost_rows += sum(moment.rows for moment in self._waiting)
         self._connection.close()
+        self._lock.leave()
 
     def keep(self, frames: Tables, *, minute_is_over: bool = False) -> None:
         """One transaction: all tables of one moment.
@@ -197,24 +208,42 @@ class Store:
             self.lost_rows += self._waiting.popleft().rows
 
     def prune(self, now_ns: int, *, days: float | None = None, max_bytes: int | None = None) -> int:
-        """Deletes what is older than `days`, and the oldest while the file is larger than `max_bytes`; how many rows.
+        """Deletes what is older than `days`, and the oldest while the file is larger than `max_bytes`; how many rows and pages.
 
-        A stretch at a time: call it again while it says that rows went.
+        A stretch at a time: call it again while it says that something went.
         """
+        try:
+            gone = self._delete(now_ns, days, max_bytes)
+            return gone + self._give_back()
+        except sqlite3.OperationalError as error:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            self._wait(str(error))
+            return 0
+
+    def _delete(self, now_ns: int, days: float | None, max_bytes: int | None) -> int:
         gone = 0
         if days is not None:
             gone += self._delete_before(int(now_ns - days * DAY_NS))
         if not gone and max_bytes is not None and self.used_bytes() > max_bytes:
-            (oldest,) = self._connection.execute('SELECT min("end") FROM exchanges').fetchone()
-            if oldest is not None:
+            (latest,) = self._connection.execute('SELECT max("end") FROM exchanges').fetchone()  # by a clock that was stepped since, perhaps
+            if latest is not None:
                 row = self._connection.execute(
                     'SELECT "end" FROM exchanges ORDER BY "end" LIMIT 1 OFFSET ?', (PRUNE_ROWS // 4,)).fetchone()  # fmt: skip
-                gone += self._delete_before(row[0] + 1 if row else now_ns)
+                gone += self._delete_before((row[0] if row else latest) + 1)
             else:  # all of it is journal
                 gone += self.fold()
-        if gone:
-            self._connection.execute(f"PRAGMA incremental_vacuum({PRUNE_PAGES})").fetchall()
         return gone
+
+    def _give_back(self) -> int:
+        """Makes the file shorter by free pages; how many. The log has to go into the file for that."""
+        used, free = self._pages()
+        pages = min(free - min(SPARE_PAGES, used // SPARE_SHARE), PRUNE_PAGES)
+        if pages <= 0:
+            return 0
+        self._connection.executescript(f"PRAGMA incremental_vacuum({pages})")  # execute() stops at the first page
+        self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        return max(free - self._pages()[1], 0)
 
     def _delete_before(self, limit: int) -> int:
         gone = 0
@@ -230,9 +259,12 @@ class Store:
 
     def used_bytes(self) -> int:
         """Of the file, free pages left out."""
-        pages, free, size = (self._connection.execute(f"PRAGMA {name}").fetchone()[0]
-                             for name in ("page_count", "freelist_count", "page_size"))  # fmt: skip
-        return int((pages - free) * size)
+        return self._pages()[0] * PAGE_BYTES
+
+    def _pages(self) -> tuple[int, int]:
+        """In use, and free."""
+        pages, free = (self._connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count"))
+        return pages - free, free
 
 
 class _Moment(NamedTuple):
@@ -278,40 +310,9 @@ def _ignore(_: str) -> None:
     """What becomes of a message that nobody asked for."""
 
 
-def _is_blank(file: Path) -> bool:
-    """Whether it begins with nothing at all: what file systems make of a file that the power went away from."""
-    with file.open("rb") as opened:
-        return not any(opened.read(PAGE_BYTES))
-
-
 def _as_they_are(tables: Tables) -> Tables:
     """Where nobody says what places and owners are."""
     return tables
-
-
-def _is_sound(path: str) -> bool:
-    """SQLite's own check, on a connection of its own, and that of the journal's blocks."""
-    try:
-        with contextlib.closing(sqlite3.connect(path)) as connection:
-            if connection.execute("PRAGMA integrity_check(1)").fetchone() != ("ok",):
-                return False
-            (there,) = connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'journal'").fetchone()
-            return all(is_whole(data) for (data,) in connection.execute("SELECT data FROM journal")) if there else True
-    except sqlite3.DatabaseError:
-        return False
-
-
-def _put_aside(file: Path) -> str:
-    """Renames the file and its log; returns the new name."""
-    name = f"{file.name}.damaged-{time.strftime('%Y%m%dT%H%M%S')}"
-    number = 0
-    while (aside := file.with_name(name + (f"-{number}" if number else ""))).exists():
-        number += 1
-    for ending in ("", "-wal", "-shm"):
-        part = file.with_name(file.name + ending)
-        if part.exists():
-            part.rename(aside.with_name(aside.name + ending))
-    return aside.name
 
 
 def _close_what_was_left(connection: sqlite3.Connection) -> None:

@@ -33,6 +33,12 @@ def exchange(name, *, packets=1, at=START):
     return {"flow_id": name, "start": moment(at), "end": moment(at), "up_packets": packets, "down_packets": 0}
 
 
+def gone(store):
+    """What is left of a process that was killed: the kernel has closed its files."""
+    store._connection.close()
+    os.close(store._lock._descriptor)
+
+
 def minute(packets):
     return frame("capture", [{"source": "wlan0", "packets": packets, "counted": packets, "dropped": 0, "cut_short": False}])
 
@@ -77,7 +83,7 @@ def test_what_a_vanished_process_left_open_ends_where_it_was_seen(tmp_path):
     first = Store(path)
     first.keep({"running": frame("flows", [flow("f", packets=1)]), "exchanges": frame("exchanges", [exchange("f", packets=4)]),
                 "open": frame("exchanges", [exchange("f", packets=3, at=START + 5 * NS)])})  # fmt: skip
-    first._connection.close()  # gone without a word
+    gone(first)
     with Store(path):
         pass
     found = read_store(path, ("flows", "exchanges"))
@@ -140,7 +146,7 @@ def test_places_and_owners_are_looked_up_once_for_each_flow_on_its_way_into_the_
     first.fold()
     assert (asked, owners()) == ([(["f", "g0", "g1", "g2"], 3)], dict.fromkeys(("f", "g0", "g1", "g2"), "Example"))
     first.keep({"flows": frame("flows", [flow("f", packets=9, end="fin")])})
-    first._connection.close()  # gone without a word: the next start looks up what it left
+    gone(first)  # the next start looks up what it left
     with Store(path, attributed=attributed):
         assert asked[1:] == [(["f"], 0)]
     assert owners() == dict.fromkeys(("f", "g0", "g1", "g2"), "Example")
@@ -173,7 +179,7 @@ def test_the_journal_of_a_vanished_process_becomes_rows(tmp_path):
     for number in range(3):
         first.keep({"running": frame("flows", [flow("f", packets=1)]), "open": frame("exchanges", [exchange("f", packets=number + 1)]),
                     "tls": frame("tls", [{"time": moment(START), "flow_id": "f", "alpn": ["h2"], "versions": []}])})  # fmt: skip
-    first._connection.close()  # gone without a word
+    gone(first)
     with Store(path) as store:
         assert store._connection.execute("SELECT count(*) FROM journal").fetchone() == (0,)
         assert store._connection.execute("SELECT up_packets FROM exchanges").fetchall() == [(3,)]
@@ -392,6 +398,43 @@ def test_a_session_goes_on_by_the_new_clock_when_it_is_stepped(tmp_path, monkeyp
         store.note_step(wall, step, clock, marks.boot())  # nothing is open
         assert len(read_marks(path)) == 3
         assert all(ended > begun for _, _, _, begun, ended, _ in read_marks(path))
+
+
+def test_what_is_deleted_goes_back_to_the_file_system(tmp_path):
+    path = tmp_path / "a.db"
+    with Store(str(path)) as store:
+        for age in range(4):
+            store.keep({"exchanges": frame("exchanges", [exchange(f"{age}-{n}" * 40, at=START - age * 24 * 60 * MINUTE) for n in range(5000)])})
+            store.fold()
+        store._connection.execute("PRAGMA wal_checkpoint").fetchall()
+        before = path.stat().st_size
+        assert store.prune(START, days=2.5) > 0
+        while store.prune(START, days=2.5):
+            pass
+        assert path.stat().st_size < 0.9 * before
+        largest = path.stat().st_size // 4
+        while store.prune(START, max_bytes=largest):
+            pass
+        assert path.stat().st_size <= largest * (1 + 1 / database.SPARE_SHARE)
+        store._connection.execute("DELETE FROM exchanges")  # nothing is old, nothing too much: what is free goes nevertheless
+        before = store.used_bytes()
+        while store.prune(START, days=10_000):
+            pass
+        assert path.stat().st_size <= before * (1 + 1 / database.SPARE_SHARE) + database.PAGE_BYTES
+        assert store.prune(START, days=10_000) == 0
+    assert sqlite3.connect(path).execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_retention_on_a_full_disk_waits(tmp_path):
+    said = []
+    with Store(str(tmp_path / "a.db"), warn=said.append) as store:
+        store.keep({"exchanges": frame("exchanges", [exchange("f", at=START - 24 * 60 * MINUTE)])})
+        store.fold()
+        store._connection.execute("PRAGMA query_only = ON")
+        assert store.prune(START, days=0.5) == 0
+        assert "cannot be written" in said[0]
+        store._connection.execute("PRAGMA query_only = OFF")
+        assert store.prune(START, days=0.5) > 0
 
 
 def test_marks_have_both_clocks_and_one_session_per_device_is_open(tmp_path):

@@ -79,8 +79,12 @@ class Store:
         self._behind = False  # the last fold left moments in the journal
         self._lock = WriterLock(path)
         try:
-            if not self._lock.take():
-                raise EnvironmentFault(f"{escaped(path)}: is written by another process; end that one, or name another with --store")
+            alone = self._lock.take()
+        except OSError as error:
+            raise EnvironmentFault(f"{escaped(path)}: cannot be used as a store: {error}: choose another with --store") from error
+        if not alone:
+            raise EnvironmentFault(f"{escaped(path)}: is written by another process; end that one, or name another with --store")
+        try:
             self._connection = self._opened()
         except (OSError, sqlite3.Error) as error:
             self._lock.leave()

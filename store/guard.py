@@ -124,7 +124,7 @@ def _remains(file: Path) -> Iterator[bytes]:
             if len(head) == LOG_HEADER and struct.unpack_from(">I", head)[0] in LOG_MAGIC:
                 while len(frame := opened.read(FRAME_HEADER + PAGE_BYTES)) == FRAME_HEADER + PAGE_BYTES:
                     yield frame[FRAME_HEADER:]
-    pages, rest = divmod(file.stat().st_size, PAGE_BYTES)
+    rest = file.stat().st_size % PAGE_BYTES
     with file.open("rb") as opened:
         opened.seek(PAGE_BYTES)
         if not rest and _is_pointer_map(opened.read(PAGE_BYTES)):
@@ -134,7 +134,7 @@ def _remains(file: Path) -> Iterator[bytes]:
 def _is_pointer_map(page: bytes) -> bool:
     """Whether the second page is what it is in a database that can be made smaller."""
     kinds = page[: len(page) // POINTER_MAP_ENTRY * POINTER_MAP_ENTRY : POINTER_MAP_ENTRY]
-    return bool(kinds) and 0 < kinds[0] and max(kinds) <= POINTER_KINDS
+    return bool(kinds) and kinds[0] > 0 and max(kinds) <= POINTER_KINDS
 
 
 def _tells(page: bytes) -> bool:

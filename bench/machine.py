@@ -37,6 +37,7 @@ import polars as pl
 from ..capture.stream import open_captures
 from ..core.errors import EnvironmentFault, WiretallyError
 from ..core.jit import cache_folder
+from ..store import marks
 from ..store.reader import read_store
 from .live import SENDER, enter_network
 from .live_peers import peak
@@ -128,6 +129,7 @@ def inside(arguments: argparse.Namespace) -> dict[str, Any]:
     began, wall = time.monotonic(), time.time_ns()
     sender = threading.Thread(target=send, args=(Path(arguments.capture), arguments.pps))
     sender.start()
+    marks.start(str(store), "incognito", "phone")
     seconds, free = arguments.packets / arguments.pps, available()
     for moment in sorted(chance.uniform(1.0, seconds - 1.0) for _ in range(arguments.steps)):
         time.sleep(max(began + moment - time.monotonic(), 0))
@@ -138,6 +140,7 @@ def inside(arguments: argparse.Namespace) -> dict[str, Any]:
         free = min(free, available())
         time.sleep(0.1)
     time.sleep(2.0)
+    marks.stop(str(store))
     result = {"steps": steps, "received": counters(), "peak_mib": round(peak(live.process.pid), 1), "least_free_mib": round(free), "oom": oom()}
     code = live.end()
     copy(store, folder / "home.db")
@@ -181,14 +184,16 @@ def clock(arguments: argparse.Namespace, folder: Path) -> Iterator[dict[str, Any
         (found,) = machine(arguments, folder, path, arguments.steps, arguments.seed + number)
         tables = read_store(str(folder / "home.db"), ("flows", "exchanges", "tls", "dns", "capture"))
         with closing(sqlite3.connect(folder / "home.db")) as connection:
+            sessions = [ended - begun for begun, ended in connection.execute("SELECT start_ns, end_ns FROM sessions")]
             noted = [(at, step / NS) for at, step in connection.execute("SELECT at_ns, step_ns FROM clock_steps ORDER BY rowid")]
         same, odd = same_as(tables, offline), lengths(tables, found["seconds"])
+        parts = len(sessions) == len(noted) + 1 and all(0 < each < found["seconds"] * NS for each in sessions)  # of the one session, by each clock
         told = len(noted) == len(found["steps"]) and all(abs(step - made) < SLACK for (_, step), made in zip(noted, found["steps"], strict=True))
         stored, dropped = int(tables["capture"]["packets"].sum()), int(tables["capture"]["dropped"].sum())
         yield {"run": number, "sent": sent, "received": found["received"], "stored": stored, "dropped": dropped, "totals": totals(tables), "same": same,
-               "steps": found["steps"], "noted": [round(step, 3) for _, step in noted], "never_so_long": odd, "seconds": round(found["seconds"], 1),
+               "steps": found["steps"], "noted": [round(step, 3) for _, step in noted], "sessions": len(sessions), "never_so_long": odd, "seconds": round(found["seconds"], 1),
                "holds": found["exit"] == 0 and sent == found["received"] == stored and not dropped and len({*totals(tables)}) == 1
-               and all(same.values()) and told and not odd}  # fmt: skip
+               and all(same.values()) and told and parts and not odd}  # fmt: skip
 
 
 def lengths(tables: dict[str, pl.DataFrame], seconds: float) -> dict[str, int]:

@@ -10,8 +10,11 @@ Theory: see `lags.py` for the test. Verdicts:
 
 What timing cannot tell: whether the browser or the page made the upload. A visit to the destination's own site therefore
 does not count, nor do uploads until the next visit. For the others it is said after visits to how many of the visited
-sites uploads came, and whether sites differ by more than chance (`site_p`): where they do, pages of those sites are the
-likely cause; where they do not, it is the browser or something that all the pages have in common. Idle sessions are the
+sites uploads came, and whether sites differ by more than chance (`site_p`): where they do, pages of those sites may have made
+them; where uploads came after visits to all sites, it is the browser or something that all the pages have in common. A message
+that a timer sends tells of all visits since it was armed, not of the first alone, and which visit is first goes with the order
+of pages. So here an upload comes after a visit wherever it comes not later than the window ends; visits so near the end of
+their session that it may not have come yet do not test sites. Idle sessions are the
 control for what a session's start causes: where uploads there stand at the same moments, nothing is said to be locked.
 
 A clock that beats on through all sessions is the other control: in each it stands where the one before left it, so that where
@@ -137,6 +140,7 @@ def _measured(
     for numbers in alike.values():
         visits = asked[numbers[0]].visits
         visits = visits[on[table.session[visits]]]
+        left = np.array([(s.end or s.start) - s.start for s in sessions], np.int64)[table.session[visits]] - table.at[visits]
         bins = [np.zeros(0, np.int64)] * len(sessions)
         for place in np.unique(table.session[visits]):
             bins[place] = np.unique(table.at[visits[table.session[visits] == place]] // lags.BIN_NS)
@@ -150,7 +154,7 @@ def _measured(
         for place, number in enumerate(numbers):
             each = asked[number]
             here = np.isin(each.session, table.session[visits])
-            items[number] = _item(line[each.session[here]] + each.at[here], moments, table.sites[visits],
+            items[number] = _item(line[each.session[here]] + each.at[here], moments, left, table.sites[visits],
                                   {name: column[place] for name, column in scan._asdict().items()}, setting)  # fmt: skip
     q = statistics.false_discovery(np.array([item["p"] if item["p"] is not None else np.nan for item in items], float))
     for item, value, each in zip(items, q, asked, strict=True):
@@ -174,9 +178,11 @@ def _sites(exchanges: pl.DataFrame, kind: str) -> dict[str, frozenset[str]]:
 
 
 def _item(
-    moments: Array, visits: Array, sites: Any, scan: dict[str, float], setting: Setting  # noqa: ANN401
+    moments: Array, visits: Array, left: Array, sites: Any, scan: dict[str, float], setting: Setting  # noqa: ANN401
 ) -> dict[str, Any]:  # fmt: skip
-    """Counts and lags of one destination; moments, visits: ns on the line of sessions; scan: its row of `lags.Scan`."""
+    """Counts and lags of one destination; moments, visits: ns on the line of sessions; left: ns from each visit to its session's end;
+    scan: its row of `lags.Scan`.
+    """  # noqa: D205  (a list of fields)
     tested = len(visits) >= MIN_VISITS and len(moments) >= MIN_UPLOADS
     low = max(int(scan["start"]) - 1, 0) * lags.BIN_NS  # a lag of k bins lies between k - 1 and k + 1 bins of time
     high = int(scan["start"] + scan["width"]) * lags.BIN_NS
@@ -193,7 +199,7 @@ def _item(
         "uploads": len(moments), "uploads_coupled": int((after > 0).sum()) if tested else 0,
         "expected": _number(scan["expected"]) if tested else None, "share_bound": _number(scan["bound"]) if tested else None,
         "window_ms": [low // NS_PER_MS, high // NS_PER_MS] if tested else None,
-        **_by_site(followed, sites, setting, tested=tested),
+        **_by_site(last > np.searchsorted(moments, visits), left >= high, sites, setting, tested=tested),
         "histogram": {"bin_ms": lags.BIN_NS // NS_PER_MS, "counts": counts.tolist() if len(visits) else []},
         "raster": [[int(lag) // NS_PER_MS for lag in _within(moments, visit)] for visit in visits[:SHOWN_VISITS]],
         "source": setting.source, "note": None,
@@ -206,21 +212,25 @@ def _within(moments: Array, visit: int) -> Array:
     return moments[first:last] - visit
 
 
-def _by_site(followed: Any, sites: Any, setting: Setting, *, tested: bool) -> dict[str, Any]:  # noqa: ANN401
-    """How many sites were visited, after how many an upload came, and whether sites differ by more than chance."""
+def _by_site(followed: Any, seen: Any, sites: Any, setting: Setting, *, tested: bool) -> dict[str, Any]:  # noqa: ANN401
+    """How many sites were visited, after how many an upload came, and whether sites differ by more than chance.
+
+    followed, seen: bool[visits], whether an upload came until the window ended, and whether the session lasted so long.
+    """
     names, code = np.unique(sites.astype(str), return_inverse=True)
-    of, hits = np.bincount(code, minlength=len(names)), np.bincount(code, weights=followed, minlength=len(names))
-    p = None
-    if tested and (of >= SITES_LEAST).sum() > 1 and 0 < followed.sum() < len(followed):
-        between, random = (hits**2 / of).sum(), np.random.default_rng(setting.seed)  # up to what is the same for all
+    of, hits = (np.bincount(code[mask], minlength=len(names)) for mask in (seen, seen & followed))
+    number, p = int(hits.sum()), None
+    if tested and (of >= SITES_LEAST).sum() > 1 and 0 < number < of.sum():
+        share = 1 / np.maximum(of, 1)
+        between, random = (hits**2 * share).sum(), np.random.default_rng(setting.seed)  # up to what is the same for all
         for draws in (min(lags.FIRST, setting.resamples), min(lags.MOST_DRAWS, setting.resamples)):
             # labels in any order over visits, counted by site: that is the multivariate hypergeometric distribution
-            drawn = random.multivariate_hypergeometric(of, int(followed.sum()), size=draws, method="marginals")
-            extreme = int(((drawn**2 / of).sum(axis=1) >= between - lags.TIE).sum())
+            drawn = random.multivariate_hypergeometric(of, number, size=draws, method="marginals")
+            extreme = int(((drawn**2 * share).sum(axis=1) >= between - lags.TIE).sum())
             p = (1 + extreme) / (1 + draws)
             if extreme >= lags.EXTREMES:  # clearly chance, as in `lags.py`
                 break
-    return {"sites": len(names), "sites_coupled": int((hits > 0).sum()) if tested else 0, "site_p": p}
+    return {"sites": len(names), "sites_coupled": len(np.unique(code[followed])) if tested else 0, "site_p": p}
 
 
 def _verdict(item: dict[str, Any], setting: Setting) -> str:

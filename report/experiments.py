@@ -81,12 +81,16 @@ def _cause(of: dict[str, Any]) -> str:
     """Who may have made the uploads."""
     if of["sites"] < 2:
         return "One site was visited, so its pages may have made them."
-    if of["site_p"] is not None and of["site_p"] <= 0.05:
+    differ = of["site_p"] is not None and of["site_p"] <= 0.05
+    if of["sites_coupled"] == of["sites"]:
+        if differ:
+            return (f"They came after visits to all {of['sites']} sites, after some more often than after others: whether the browser or "
+                    "the pages made them, timing does not tell.")  # fmt: skip
+        return f"They came after visits to all {of['sites']} sites: {ON_EVERY}."
+    if differ:
         return (f"Sites differ: uploads came after visits to {of['sites_coupled']} of {of['sites']} sites, so pages of these "
                 "sites may have made them.")  # fmt: skip
-    if of["sites_coupled"] < of["sites"]:
-        return f"They came after visits to {of['sites_coupled']} of {of['sites']} sites; pages may have made them."
-    return f"They came after visits to all {of['sites']} sites: {ON_EVERY}."
+    return f"They came after visits to {of['sites_coupled']} of {of['sites']} sites; pages may have made them."
 
 
 def probed(item: Item, least: float) -> str:

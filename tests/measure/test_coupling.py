@@ -78,6 +78,23 @@ def test_what_only_one_sites_pages_contact_is_seen_to_be_so():
     assert found["report.vendor"]["site_p"] is None  # nothing differs
 
 
+def test_a_timer_blames_no_site_for_being_the_first():
+    story = Story(idle=0)
+    story.visits = []
+    for session in story.sessions:
+        for begin in 10 + np.cumsum(story.random.integers(35, 55, 4)) - 35:
+            for site, after in (("a", 0), ("b", story.random.uniform(2, 7)), ("c", story.random.uniform(8, 14))):
+                story.visits.append(Visit(session.start + int((begin + after) * NS), session.session, f"https://www.{site}.example/"))
+            story.upload("late.vendor", session.start + int(begin + 15) * NS)  # armed by a, tells of all three
+            story.upload("widget.example", story.visits[-2].time + NS)
+    found = story.told()
+    late, widget = found["late.vendor"], found["widget.example"]
+    assert late["verdict"] == widget["verdict"] == "locked"
+    assert (late["coupled"], late["visits"]) == (32, 96)
+    assert (late["sites_coupled"], late["site_p"]) == (3, None)
+    assert (widget["sites_coupled"], widget["site_p"]) == (1, pytest.approx(0.002, abs=0.001))
+
+
 def test_a_visit_to_the_destination_itself_proves_nothing():
     own = Story().after("www.a.example", 0, site="a").after("img.a.example", 2, site="a").told()
     for name in ("www.a.example", "img.a.example"):

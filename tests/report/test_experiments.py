@@ -44,6 +44,17 @@ def test_sentences_of_coupling_name_who_else_it_may_be(compared):
     assert "One site was visited, so its pages may have made them" in told_of
 
 
+@pytest.mark.parametrize(("sites", "p", "words", "never"), [
+    ((8, 8), 0.003, "all 8 sites, after some more often", "Sites differ"), ((8, 8), None, "all 8 sites: the browser", "more often"),
+    ((3, 8), 0.003, "Sites differ: uploads came after visits to 3 of 8", "all"), ((7, 8), 0.4, "7 of 8 sites; pages may", "differ"),
+])  # fmt: skip
+def test_pages_are_blamed_only_where_some_sites_had_no_upload(compared, sites, p, words, never):
+    item = told(compared, "counted.vendor")
+    said = experiments.coupling({**item, "coupling": item["coupling"] | {"sites_coupled": sites[0], "sites": sites[1], "site_p": p}})
+    assert words in said
+    assert never not in said.partition(". ")[2]
+
+
 def test_every_verdict_has_a_sentence(compared):
     item = told(compared, "counted.vendor")
     for verdict, words in (("not_locked", "are not locked"), ("inconclusive", "is not settled")):

@@ -37,6 +37,7 @@ TIMELINE_BINS = 600
 BEACON_DRAWS = 999
 ORDERED = 12  # sessions from which an order without chance is told from a random one
 EVERYTHING = "total"
+UNNAMED = "no destination or owner is said to stop, appear, shrink, grow, be absent, or not to follow visits"
 PERIODS = ("session", "minute", "visit")
 
 
@@ -83,7 +84,8 @@ def compare(
     if per == "visit" and not all(row["visits"] for row in rows if row["mode"] in (chosen.baseline, chosen.compared)):
         raise InputError("--per visit: a session has no visits; give --visits with a visit for each, or another --per")
     dropped = bool(capture is not None and (capture["dropped"].fill_null(0) > 0).any())
-    board = _Board(volumes, rows, per, chosen, dropped=dropped)
+    nameless = spans.nameless(flows, capture, closed)
+    board = _Board(volumes, rows, per, chosen, dropped=dropped, nameless=bool(nameless))
     concealed = hidden.of_sessions(flows, {session.device for session in closed})
     opened, source, lost = moments.opened(flows, closed, visits, chosen.idle)
     setting = coupling.Setting(chosen.alpha, chosen.least_share, chosen.resamples, chosen.seed, chosen.idle, source)
@@ -95,12 +97,12 @@ def compare(
         "basis": {
             "options": asdict(chosen) | {"per": per, "two_one_sided_level": TWO_ONE_SIDED},
             "seed": chosen.seed, "hidden_names": concealed.summary(),
-            "warnings": _warnings(volumes, rows, capture, chosen) + moments.told(lost, source, len(opened)) + concealed.lines(),
+            "warnings": _warnings(volumes, rows, capture, chosen) + spans.unnamed(nameless, UNNAMED) + moments.told(lost, source, len(opened)) + concealed.lines(),
             "databases": [], "versions": {}, "visits": {"source": source, "count": len(opened), "outside": lost},
         },
     }  # fmt: skip
     for kind, items in (("key", result["destinations"]), ("owner", result["owners"])):
-        found = coupling.couple(volumes.exchanges, closed, opened, kind, setting) if opened else {}
+        found = coupling.couple(volumes.exchanges, closed, opened, kind, setting, nameless=bool(nameless)) if opened else {}
         for item in items:
             item["coupling"] = found.get(item["key"])
     known = _known(result["destinations"], closed, opened)
@@ -144,10 +146,12 @@ class _Board:
     """Volumes by session and column, and the items made of them."""
 
     def __init__(
-        self, volumes: volume.Volumes, rows: list[dict[str, Any]], per: str, options: CompareOptions, *, dropped: bool
-    ) -> None:
+        self, volumes: volume.Volumes, rows: list[dict[str, Any]], per: str, options: CompareOptions, *, dropped: bool,
+        nameless: bool,
+    ) -> None:  # fmt: skip
         self._all = volumes._replace(sums=volumes.sums.with_columns(total=pl.lit(EVERYTHING)))
         self._rows, self._per, self._options, self._dropped = rows, per, options, dropped
+        self._nameless = nameless
         self._modes = list(dict.fromkeys(row["mode"] for row in rows))
 
     def volumes(self) -> list[dict[str, Any]]:
@@ -213,6 +217,7 @@ class _Board:
             numbers = Numbers(
                 float(a[:, at].mean()), float(c[:, at].mean()), idle, wide.low[at], wide.high[at], narrow.low[at],
                 narrow.high[at], q[at], min(len(a), len(c)), self._dropped,
+                self._nameless and kind != EVERYTHING,
             )  # fmt: skip
             word = verdict(numbers, o.alpha, o.margin, o.stop_ratio)
             modes = {
@@ -226,7 +231,7 @@ class _Board:
                 }
                 for mode in self._modes
             }
-            settle = word == INCONCLUSIVE and min(len(a), len(c)) > 1
+            settle = word == INCONCLUSIVE and min(len(a), len(c)) > 1 and not numbers.nameless  # no number of such sessions settles it
             made.append({
                 "key": key, "name": key, **facts.get(key, {"owner": None, "category": None, "countries": [], "places": []}),
                 "modes": modes,

@@ -98,9 +98,13 @@ class _Asked(NamedTuple):
 
 
 def couple(
-    exchanges: pl.DataFrame, sessions: Sequence[Session], visits: Sequence[Opened], kind: str, setting: Setting
-) -> dict[str, dict[str, Any]]:
-    """By item (of the column `kind`) the `coupling` of the contract; exchanges: those of `volume.assign`."""
+    exchanges: pl.DataFrame, sessions: Sequence[Session], visits: Sequence[Opened], kind: str, setting: Setting, *,
+    nameless: bool = False,
+) -> dict[str, dict[str, Any]]:  # fmt: skip
+    """By item (of the column `kind`) the `coupling` of the contract; exchanges: those of `volume.assign`.
+
+    nameless: names are missing in some session, so uploads may be, and nothing is `not_locked`.
+    """
     table, own = Table(visits, sessions), _sites(exchanges, kind)
     found = uploads(exchanges, kind, sessions)
     groups = {str(key[0]): part for key, part in found.partition_by("item", as_dict=True, maintain_order=True).items()}
@@ -112,6 +116,9 @@ def couple(
              for mode in dict.fromkeys(modes.tolist()) if mode != setting.idle}  # fmt: skip
     for number, item in enumerate(whole):
         item["modes"] = {mode: {name: parts[number][name] for name in OF_A_MODE} for mode, parts in apart.items()}
+        for each in (item, *item["modes"].values()):
+            if nameless and each["verdict"] == NOT_LOCKED:
+                each["verdict"] = INCONCLUSIVE
     return {each.key: item for each, item in zip(asked, whole, strict=True)}
 
 

@@ -19,7 +19,7 @@ itself as well as all together, and the smallest p counts as often as was asked 
 
 The control: the visited sites themselves, taken together: what goes to the site of the latest visit. Its request carries
 the URL, so it must be `url_dependent`; where it is not, visits and uploads do not belong together (a wrong clock, pads that
-never reached the URL), and nothing is called independent. Together, because a plan may visit a site once in a session, and
+never reached the URL), and nothing is called independent. Nor is it where names are missing since packets came too fast. Together, because a plan may visit a site once in a session, and
 one pad has no other order.
 
 Rules: q is over the destinations that are no control. `independent` takes every program of a destination. Same input and seed give the same result.
@@ -53,6 +53,7 @@ MOST_TESTED = 5000  # destinations tested, those with most uploads first
 MOST_PROGRAMS = 4  # of a destination that are asked by themselves, those with most uploads first
 MOST_POINTS = 500  # of a destination, for its chart
 FIRST, EXTREMES = 399, 10  # arrangements of all; what then had so many as large is chance, and is not drawn further
+UNNAMED = "nothing is called independent"
 CELLS = 50_000_000  # arrangements × visits held at one time
 
 
@@ -102,10 +103,11 @@ def probe(
              for mode in dict.fromkeys(modes.tolist()) if mode != chosen.idle}  # fmt: skip
     together = items.visited()
     ok = together["verdict"] == URL_DEPENDENT if together["p"] is not None else None
+    nameless = spans.nameless(flows, capture, closed)
     destinations: list[dict[str, Any]] = []
     for at, key in enumerate(items.keys):
         mine = {mode: parts[at] for mode, parts in apart.items()}
-        if ok is False:
+        if ok is False or nameless:
             for each in (whole[at], *mine.values()):
                 each["verdict"] = INCONCLUSIVE if each["verdict"] == INDEPENDENT else each["verdict"]
         points = whole[at].pop("points")
@@ -119,7 +121,7 @@ def probe(
         "control": {"keys": [key for key, is_one in zip(items.keys, items.control, strict=True) if is_one], "ok": ok,
                     "slope": together["slope"], "p": together["p"]},
         "basis": {"options": asdict(chosen), "seed": chosen.seed, "hidden_names": concealed.summary(),
-                  "warnings": _warnings(found, closed, len(visits), chosen, ok=ok) + concealed.lines(), "databases": [], "versions": {}},
+                  "warnings": _warnings(found, closed, len(visits), chosen, ok=ok) + _lost(capture) + spans.unnamed(nameless, UNNAMED) + concealed.lines(), "databases": [], "versions": {}},
     }  # fmt: skip
 
 
@@ -359,6 +361,11 @@ def _warnings(found: _Visits, sessions: Sequence[Session], given: int, options: 
     if ((counts > 0) & (counts < 3)).any():
         told.append("some sessions have fewer than three visits with a pad: chance is made by re-ordering pads within a session, and there is little to re-order")
     return told
+
+
+def _lost(capture: pl.DataFrame | None) -> list[str]:
+    lost = 0 if capture is None else int(capture["dropped"].fill_null(0).sum())
+    return [f"{lost} packets were lost while capturing: uploads may be missing, and slopes be too small"] if lost else []
 
 
 def _number(value: float) -> float | None:

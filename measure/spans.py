@@ -29,6 +29,38 @@ def ended(sessions: Sequence[Session], capture: pl.DataFrame | None, exchanges: 
             for s in sessions]  # fmt: skip
 
 
+def nameless(flows: pl.DataFrame, capture: pl.DataFrame | None, sessions: Sequence[Session]) -> list[str]:
+    """The sessions in which payloads were not parsed, or in which a flow lives on that began then: names are missing there."""
+    if capture is None:
+        return []
+    time = [pl.col(name).dt.epoch("ns").alias(name) for name in ("first_seen", "last_seen")]
+    lean = capture.filter((pl.col("degraded") == "payload") & pl.col("first_seen").is_not_null()).select(time).sort("first_seen")
+    if not len(lean):
+        return []
+    begin, end = (lean[name].to_numpy() for name in lean.columns)
+    away = pl.col("name").is_null() & pl.col("first_seen").is_not_null() & ~pl.col("remote_ip").str.contains(volume.INSIDE)
+    unnamed = flows.filter(away).select("local_ip", "local_mac", *time)
+    at = np.searchsorted(begin, unnamed["first_seen"].to_numpy(), side="right") - 1
+    late = unnamed.filter((at >= 0) & (unnamed["first_seen"].to_numpy() <= end[np.maximum(at, 0)]))
+
+    def touched(session: Session) -> bool:
+        until = session.end or session.start
+        mine = ((pl.col("local_ip") == session.device) | (pl.col("local_mac") == session.device)).fill_null(value=False)
+        living = (pl.col("first_seen") < until) & (pl.col("last_seen") >= session.start)
+        return bool(((begin < until) & (end >= session.start)).any()) or len(late.filter(mine & living)) > 0
+
+    return [session.session for session in sessions if touched(session)]
+
+
+def unnamed(sessions: Sequence[str], consequence: str) -> list[str]:
+    """The line that says so; sessions: of `nameless`."""
+    if not sessions:
+        return []
+    which = ", ".join(sessions[:5]) + (f" and {len(sessions) - 5} more" if len(sessions) > 5 else "")
+    told = f"packets came faster than they could be followed in session(s) {which}: names are missing there and uploads stand under addresses"
+    return [f"{told}; {consequence}"]
+
+
 def places(sessions: Sequence[Session], kind: pl.DataType) -> pl.DataFrame:
     """(session, place, from): the number of each session in the list, and its start in ns since the epoch; `kind`: of session."""
     return pl.DataFrame(

@@ -11,7 +11,8 @@
 | inconclusive | none of these; `needed_sessions` says how many per mode would settle it |
 
 Rules: tried in the order absent, appears, continues, stops, reduced, increases. Fewer than MIN_SESSIONS in a mode allow
-only `absent` or `inconclusive`.
+only `absent` or `inconclusive`. Where names are missing in a session, what a destination lost may stand under an address: then
+only `continues` or `inconclusive`.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ IDLE_NOISE = 0.10  # what a mode uploads beyond idle, as a share of idle, that i
 
 @dataclass(frozen=True)
 class Numbers:
-    """What a verdict rests on: means per session, idle mean, ratio bounds at 95 % and 90 %, q, sessions, drops."""
+    """What a verdict rests on: means per session, idle mean, ratio bounds at 95 % and 90 %, q, sessions, drops, whether names are missing."""
 
     baseline: float
     compared: float
@@ -39,10 +40,17 @@ class Numbers:
     q: float
     sessions: int
     dropped: bool
+    nameless: bool = False
 
 
 def verdict(n: Numbers, alpha: float, margin: float, stop_ratio: float) -> str:
     """The word for these numbers."""
+    word = _word(n, alpha, margin, stop_ratio)
+    return INCONCLUSIVE if n.nameless and word != CONTINUES else word
+
+
+def _word(n: Numbers, alpha: float, margin: float, stop_ratio: float) -> str:
+    """The same where every name is known."""
     nothing_before = _nothing(n.baseline, n.idle)
     if nothing_before and _nothing(n.compared, n.idle):
         return ABSENT

@@ -1,13 +1,15 @@
 """The comparison as a whole: the right word for each story, and nothing claimed that was not tested."""
 
 import json
+from dataclasses import replace
 
 import polars as pl
 import pytest
-from crafting.sessions import browsing, frame
+from crafting.sessions import MINUTE, NS, PHONE, browsing, frame, moment
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from wiretally.core.errors import InputError
+from wiretally.measure import spans
 from wiretally.measure.comparison import CompareOptions, compare
 from wiretally.measure.inputs import Visit
 
@@ -47,6 +49,35 @@ def test_drops_forbid_stops():
     result = compare(flows, exchanges, sessions, capture=capture, options=QUICK)
     assert words(result) == {"gone.example": "reduced"}
     assert any("1 packets were lost" in line for line in result["basis"]["warnings"])
+
+
+def lean(sessions, number, what="payload"):
+    """The account of a minute in which packets came too fast, in this session."""
+    first = sessions[number].start + 40 * NS
+    return frame("capture", [{"source": "wlan0", "packets": 5, "dropped": 0, "cut_short": False, "degraded": what,
+                              "first_seen": moment(first), "last_seen": moment(first + 30 * NS)}])  # fmt: skip
+
+
+def test_where_names_are_missing_nothing_is_said_to_stop_or_to_appear():
+    flows, exchanges, sessions = browsing({"gone.example": ONLY_NORMAL, "203.0.113.77": ONLY_INCOGNITO, "same.example": STEADY})
+    result = compare(flows, exchanges, sessions, capture=lean(sessions, 3), options=QUICK)
+    assert words(result) == {"gone.example": "inconclusive", "203.0.113.77": "inconclusive", "same.example": "continues"}
+    assert result["total"]["verdict"] == "continues"  # bytes are counted whatever is left out
+    assert {item["needed_sessions"] for item in result["destinations"]} == {None}
+    assert any("session(s) s3: names are missing" in line for line in result["basis"]["warnings"])
+    for capture in (lean(sessions, 3, "columns"), lean([replace(sessions[-1], start=sessions[-1].end + MINUTE)], 0)):
+        told = compare(flows, exchanges, sessions, capture=capture, options=QUICK)
+        assert words(told)["gone.example"] == "stops"
+        assert not any("names are missing" in line for line in told["basis"]["warnings"])
+
+
+def test_a_flow_that_began_without_its_name_has_none_in_the_sessions_after():
+    flows, _, sessions = browsing({"gone.example": ONLY_NORMAL})
+    began = {"flow_id": "late", "local_ip": PHONE, "remote_ip": "203.0.113.8", "first_seen": moment(sessions[1].start + 50 * NS),
+             "last_seen": moment(sessions[4].start + NS)}  # fmt: skip
+    for changed, which in (({}, ["s1", "s2", "s3", "s4"]), ({"name": "known.example"}, ["s1"]), ({"remote_ip": "224.0.0.251"}, ["s1"]),
+                           ({"first_seen": moment(sessions[0].start)}, ["s1"])):  # fmt: skip
+        assert spans.nameless(pl.concat([flows, frame("flows", [began | changed])]), lean(sessions, 1), sessions) == which
 
 
 def test_what_an_idle_device_uploads_too_is_subtracted():

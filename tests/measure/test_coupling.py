@@ -190,6 +190,17 @@ def test_without_visits_there_is_no_coupling():
     assert story.told()["beat.vendor"] is None
 
 
+def test_where_names_are_missing_nothing_is_said_not_to_follow_visits():
+    story = Story().beat("beat.vendor", 37).after("report.vendor", 15, mode="normal")
+    flows = frame("flows", [{"flow_id": name, "local_ip": PHONE, "remote_ip": "203.0.113.9", "name": name, "app_exact": True}
+                            for name in ("beat.vendor", "report.vendor")])  # fmt: skip
+    lean = {"source": "wlan0", "degraded": "payload", "first_seen": moment(START), "last_seen": moment(START + NS), "cut_short": False}
+    result = compare(flows, frame("exchanges", story.rows), story.sessions, story.visits, frame("capture", [lean]), QUICK)
+    found = {item["key"]: item["coupling"] for item in result["destinations"]}
+    assert (found["beat.vendor"]["verdict"], found["report.vendor"]["verdict"]) == ("inconclusive", "locked")
+    assert found["report.vendor"]["modes"]["incognito"]["verdict"] == "inconclusive"
+
+
 def test_uploads_are_put_into_their_sessions():
     sessions = [Session("x", PHONE, "normal", START, START + 50 * NS), Session("y", PHONE, "normal", START + 50 * NS, START + 99 * NS)]
     rows = [{"flow_id": "f", "start": moment(START + at * NS), "end": moment(START + at * NS), "up_app_bytes": 99} for at in (3, 49, 50)]

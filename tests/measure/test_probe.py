@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import polars as pl
 import pytest
-from crafting.sessions import NS
+from crafting.sessions import NS, frame, moment
 from crafting.visiting import Phone
 from wiretally.core.errors import InputError
 from wiretally.measure.probe import ProbeOptions, probe
@@ -116,6 +116,18 @@ def test_pads_that_do_not_belong_to_the_visits_fail_the_control_and_nothing_is_c
     assert result["control"]["ok"] is False
     assert "independent" not in {each["verdict"] for each in result["destinations"]}
     assert any("control failed" in line for line in result["basis"]["warnings"])
+
+
+def test_where_names_are_missing_nothing_is_called_independent_and_losses_are_told():
+    flows, exchanges, sessions, visits = Phone().tables()
+    first = sessions[2].start + NS
+    row = {"source": "wlan0", "packets": 5, "dropped": 7, "cut_short": False, "first_seen": moment(first), "last_seen": moment(first + NS)}
+    for degraded, words in (("payload", {"inconclusive", "url_dependent"}), ("columns", {"independent", "inconclusive", "url_dependent"})):
+        result = probe(flows, exchanges, sessions, visits, frame("capture", [row | {"degraded": degraded}]), QUICK)
+        assert {each["verdict"] for each in result["destinations"]} == words
+        told = " ".join(result["basis"]["warnings"])
+        assert ("session(s) s2: names are missing" in told) == (degraded == "payload")
+        assert "7 packets were lost" in told
 
 
 def test_nothing_uploaded_in_a_mode_is_independent_there():

@@ -7,7 +7,8 @@ own count of each POST gives.
 
 Rules: seeded; every destination with a known truth is asked, heartbeats and the idle phone's own traffic too. Tables are
 read once per recording; the measuring code is the shipped one. `python -m wiretally.bench.lab_verdicts DIR…` wants
-folders as the lab writes them; without any it takes the bundled ones that have pads.
+folders as the lab writes them; without any it takes the bundled ones that have pads. `--output docs/reference/lab.md` writes
+the page.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ RESAMPLES = 1999
 
 
 class Recording(NamedTuple):
-    """One device of one recording, ready to be asked; `arm` is what its phone played."""
+    """One device of one recording, ready to be asked; `arm` is what its phone played, `command` what recorded it."""
 
     label: str
     arm: str
@@ -50,6 +51,14 @@ class Recording(NamedTuple):
     sessions: list[Session]
     visits: list[Visit]
     slope: float | None
+    command: str = ""
+
+
+class Rows(NamedTuple):
+    """Rows of the two tables: verdicts, slopes."""
+
+    verdicts: list[str]
+    slopes: list[str]
 
 
 def read(folder: Path) -> list[Recording]:
@@ -66,7 +75,7 @@ def read(folder: Path) -> list[Recording]:
         label = truth["arm"] if len(truth["devices"]) == 1 else f"{truth['arm']}: {device['arm']}"
         found.append(Recording(label, device["arm"] if device["arm"] in ARMS else truth["arm"], flows, tables["exchanges"],
                                tables["capture"], mine, [visit for visit in visits if visit.session in names],
-                               true_slope(truth, names)))  # fmt: skip
+                               true_slope(truth, names), truth["command"]))  # fmt: skip
     return found
 
 
@@ -133,8 +142,8 @@ def asked(recording: Recording, sessions: list[Session], visits: list[Visit], se
     return words, slopes
 
 
-def repeated(recording: Recording, pairs: int, times: int) -> list[str]:
-    """The table's rows of one recording: question, destination, the true verdict, how often it came, what else did."""
+def repeated(recording: Recording, pairs: int, times: int) -> Rows:
+    """One recording: question, destination, the true verdict, how often it came, what else did; and the slopes."""
     source = random.Random(f"{SEED} {recording.label}")
     came: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     estimates: list[float] = []
@@ -147,31 +156,66 @@ def repeated(recording: Recording, pairs: int, times: int) -> list[str]:
                 came[question, key][words[question].get(key, "nothing")] += 1
         if host in slopes:
             estimates.append(slopes[host])
-    rows = []
+    rows = Rows([], [])
     for (question, key), counter in came.items():
         wanted = truth[question][key]
         right = sum(counter[word] for word in wanted)
         rest = ", ".join(f"{count} {word}" for word, count in counter.most_common() if word not in wanted) or "–"
-        rows.append(f"| {recording.label} | {question} | {key} | {' or '.join(sorted(wanted))} | {right} of {times} | {rest} |")
+        rows.verdicts.append(f"| {recording.label} | {question} | {key} | {' or '.join(sorted(wanted))} | {right} of {times} | {rest} |")
     if estimates and recording.slope:
         middle = statistics.median(estimates)
         off = max(abs(each / recording.slope - 1) for each in estimates)
-        rows.append(f"| {recording.label} | slope | {host} | {recording.slope:.3f} | median {middle:.3f} "
-                    f"({middle / recording.slope - 1:+.1%}) | furthest {off:.1%} |")  # fmt: skip
+        rows.slopes.append(f"| {recording.label} | {host} | {recording.slope:.3f} | {middle:.3f} ({middle / recording.slope - 1:+.1%}) | {off:.1%} |")
     return rows
 
 
+def page(recordings: list[Recording], pairs: int, times: int, command: str) -> str:
+    """The page of the reference, measured now."""
+    told = ["| arm | recorded with | sessions | visits |\n|---|---|---|---|"]
+    found = Rows([], [])
+    for recording in recordings:
+        print(f"lab: {recording.label}", file=sys.stderr, flush=True)
+        rows = repeated(recording, pairs, times)
+        found.verdicts.extend(rows.verdicts)
+        found.slopes.extend(rows.slopes)
+        modes = Counter(session.mode for session in recording.sessions)
+        sessions = ", ".join(f"{count} {mode}" for mode, count in modes.items())
+        told.append(f"| {recording.label} | `{recording.command}` | {sessions} | {len(recording.visits)} |")
+    right = sum(row.split(" | ")[4] == f"{times} of {times}" for row in found.verdicts)
+    return "\n\n".join([
+        "# Whether the verdicts on the lab's recordings are true",
+        f"<!-- Made by `{command}`. -->",
+        (f"Real browsers were recorded with an emulated vendor that reports pages, or does not (the `lab`). From each recording {pairs} pairs of sessions were "
+        f"drawn {times} times, with all idle ones, and asked as if nothing else had been recorded. The truth is the servers' own account. {right} of "
+        f"{len(found.verdicts)} rows have the true verdict every time. Draws of one recording share most of their sessions: a row that chance has misled "
+        f"once it will mislead in many of its draws. {RESAMPLES} resamples, seed {SEED}."),
+        "\n".join(told),
+        "## Verdicts",
+        "Where two verdicts are true, few random uploads may leave the question open; what they must never be is a page report.",
+        "\n".join(["| arm | question | destination | true | came out | else |\n|---|---|---|---|---|---|", *found.verdicts]),
+        "## Slopes",
+        ("Bytes uploaded per character of the visited address: as the servers counted each upload, over all sessions, and as the length probe estimates it from "
+        "the encrypted traffic of those that were drawn: the median, and the estimate that is furthest off."),
+        "\n".join(["| arm | destination | true | median | furthest |\n|---|---|---|---|---|", *found.slopes]),
+    ]) + "\n"  # fmt: skip
+
+
 def main() -> int:
-    """Prints the table."""
+    """Prints the page, or writes it."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("folders", nargs="*", type=Path, metavar="DIR", help="recordings of the lab (default: the bundled ones)")
     parser.add_argument("--pairs", type=int, default=10, help="pairs of sessions drawn each time (default 10)")
     parser.add_argument("--times", type=int, default=20, help="how often (default 20)")
+    parser.add_argument("--output", type=Path, help="where to write the page")
     options = parser.parse_args()
-    print("| arm | question | destination | true | came out | else |\n|---|---|---|---|---|---|")
-    for folder in options.folders or [SAMPLES / name for name in BUNDLED]:
-        for recording in read(folder):
-            print("\n".join(repeated(recording, options.pairs, options.times)), flush=True)
+    folders = options.folders or [SAMPLES / name for name in BUNDLED]
+    command = " ".join(["python -m wiretally.bench.lab_verdicts", *(folder.name for folder in options.folders),
+                        f"--pairs {options.pairs} --times {options.times} --output docs/reference/lab.md"])  # fmt: skip
+    text = page([recording for folder in folders for recording in read(folder)], options.pairs, options.times, command)
+    if options.output:
+        options.output.write_text(text, encoding="utf-8")
+    else:
+        print(text)
     return 0
 
 

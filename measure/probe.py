@@ -168,7 +168,7 @@ class _Items:
         self._arranged: dict[tuple[bytes, int], tuple[slopes.Arranged, slopes.Arranged, Floats]] = {}
 
     def _of(self, part: pl.DataFrame) -> Sent:
-        return Sent(part["after"].to_numpy(), part["place"].to_numpy(), part["amount"].to_numpy().astype(float))
+        return Sent(part["after"].to_numpy(), part["place"].to_numpy(), part["amount"].to_numpy().astype(float), part["lag"].to_numpy())
 
     def _by_program(self, part: pl.DataFrame) -> dict[str | None, Sent]:
         """The uploads of each program, where there are several with enough of them."""
@@ -200,15 +200,15 @@ class _Items:
         kept = [self._latest(sent, key) for sent, key in mine]
         if not kept:
             return _told(slopes.NOTHING)
-        joined = Sent(*(np.concatenate([sent[field] for sent in kept]) for field in range(3)))
-        row = _told(self._slopes(flushes(joined, visits.session, visits.padded), visits.padded)[0])
+        joined = Sent(*(np.concatenate([sent[field] for sent in kept]) for field in range(len(Sent._fields))))
+        row = _told(self._slopes(flushes(joined, visits.session, visits.padded, visits.at), visits.padded)[0])
         row["q"] = row["p"]
         return row | {"verdict": self._verdict(row)}
 
     def _latest(self, sent: Sent, key: str) -> Sent:
         """Those uploads that follow a visit to `key` before any other visit."""
         own = (sent.after >= 0) & (self._visits.host[np.maximum(sent.after, 0)] == key)
-        return Sent(sent.after[own], sent.session[own], sent.amount[own])
+        return Sent(*(column[own] for column in sent))
 
     def _item(self, number: int, on: Bools) -> dict[str, Any]:
         """One destination: all its uploads together, or those of the program that tells most, where that tells more."""
@@ -225,7 +225,7 @@ class _Items:
         if own is not None:
             usable &= visits.host == key if self.control[number] else visits.site == own
         if on[sent.session].any() and usable.any():
-            found = flushes(sent, visits.session, usable)
+            found = flushes(sent, visits.session, usable, visits.at)
         else:
             found = silent(visits.session, usable)
         first, lagged = self._slopes(found, usable)
@@ -243,7 +243,7 @@ class _Items:
             own, lagged, mean = self._arrangements(usable, draws)
             sums = slopes.Arranged(found.sums(own.real), found.sums(own.drawn))
             ahead = found.visits[found.first]  # of the visits in a flush compression writes each address once
-            before = slopes.Arranged(lagged.real[ahead], lagged.drawn[:, ahead])
+            before = slopes.Arranged(lagged.real[ahead], lagged.drawn[:, ahead], lagged.beside[ahead])
             told = slopes.fit(found.amount, sums, before, found.sums(mean), (found.size, session), self._options.alpha)
             if not any(slope.p < (1 + EXTREMES) / (1 + draws) for slope in told):  # clearly chance (Besag and Clifford 1991)
                 break
@@ -265,9 +265,11 @@ class _Items:
             before = np.zeros_like(own)
             linked = np.flatnonzero(usable[1:] & usable[:-1] & (session[1:] == session[:-1])) + 1
             before[:, linked] = own[:, linked - 1]
+            ahead = np.zeros(len(session))  # a session's first visit has none before it
+            ahead[linked] = self._visits.pad[linked - 1]
             # draws innermost in memory: sums over visits then add whole rows
             self._arranged[key] = (slopes.Arranged(own[0], np.ascontiguousarray(own[1:].T).T),
-                                   slopes.Arranged(before[0], np.ascontiguousarray(before[1:].T).T), mean)  # fmt: skip
+                                   slopes.Arranged(before[0], np.ascontiguousarray(before[1:].T).T, ahead), mean)  # fmt: skip
         return self._arranged[key]
 
     def _verdict(self, row: dict[str, Any]) -> str:
@@ -280,7 +282,7 @@ class _Items:
 
 
 def _after_visits(exchanges: pl.DataFrame, programs: pl.DataFrame, sessions: Sequence[Session], visits: _Visits) -> pl.DataFrame:
-    """(key, program, place, after, amount, uploads): by the latest visit, since a flush has no more to tell; slice by slice."""
+    """(key, program, place, after, amount, uploads, lag): by the latest visit, since a flush has no more to tell; slice by slice."""
     line, of = spans.line(sessions), ["key", "program", "place", "after"]
     places = spans.places(sessions, exchanges.schema["session"])
     parts = []
@@ -288,9 +290,11 @@ def _after_visits(exchanges: pl.DataFrame, programs: pl.DataFrame, sessions: Seq
         sent = rows.filter(pl.col("up_app_bytes") > 0).join(places, on="session").join(programs, on="flow_id", how="left")
         place = sent["place"].to_numpy()
         at = line[place] + (sent["began"] - sent["from"]).to_numpy()
-        after = pl.Series("after", latest(at, place, visits.at, visits.session), pl.Int64)
-        parts.append(sent.with_columns(after).group_by(of).agg(amount=pl.col("up_app_bytes").sum().cast(pl.Int64), uploads=pl.len().cast(pl.Int64)))
-    return pl.concat(parts).group_by(of).agg(pl.col("amount").sum(), pl.col("uploads").sum()).sort(of, nulls_last=True)
+        last = latest(at, place, visits.at, visits.session)
+        lag = at - visits.at[np.maximum(last, 0)] if len(visits.at) else at
+        parts.append(sent.with_columns(after=pl.Series(last, dtype=pl.Int64), lag=pl.Series(lag, dtype=pl.Int64)).group_by(of).agg(
+            amount=pl.col("up_app_bytes").sum().cast(pl.Int64), uploads=pl.len().cast(pl.Int64), lag=pl.col("lag").min()))  # fmt: skip
+    return pl.concat(parts).group_by(of).agg(pl.col("amount").sum(), pl.col("uploads").sum(), pl.col("lag").min()).sort(of, nulls_last=True)
 
 
 def _programs(flows: pl.DataFrame) -> pl.DataFrame:

@@ -6,7 +6,7 @@ scores a (Jaeckel 1972): ranks bound what one wild upload can do. Its p comes fr
 since who uploads a URL uploads more for a longer one and nothing is claimed of who uploads less; the estimate is where
 S(b) = 0, and the interval, two-sided, holds every b that the permutation does not reject (Garthwaite 1996, "Confidence
 intervals from randomization tests"). For that to be exact everything else is fitted anew at each b. Inputs are centred in a session; what its mean pad adds (`between`: twice in a flush of two visits)
-is the same in every arrangement and has a slope of its own. With two inputs (own pads, those of the visit before) each
+is the same in every arrangement and has a slope of its own. What the mean pad of the visits before adds goes with their slope. With two inputs (own pads, those of the visit before) each
 w is its input without what the other, the cells and `between` explain (Frisch and Waugh 1933), so that an error in one
 slope does not move the other.
 
@@ -49,10 +49,18 @@ class Slope(NamedTuple):
 
 
 class Arranged(NamedTuple):
-    """One input: as it was, float64[groups], and re-arranged, float64[draws, groups], both centred."""
+    """One input: as it was, float64[groups], and re-arranged, float64[draws, groups], both centred; `whole`: as it was, where its mean
+    has the same slope and not that of `between`.
+    """  # noqa: D205  (a list of fields)
 
     real: Floats
     drawn: Floats
+    whole: Floats | None = None
+
+    @property
+    def beside(self) -> Floats:
+        """What its slope is of while another slope is asked for."""
+        return self.real if self.whole is None else self.whole
 
 
 class _Input(NamedTuple):
@@ -127,7 +135,7 @@ def _slope(level: _Level, x: _Input, z: _Input, alpha: float) -> Slope:
     """The slope on x, with whatever slope on z fits best beside it."""
     if np.abs(x.own.real).max() <= TIE * np.abs(x.given.real).max():
         return NOTHING  # cells or the other input leave nothing of it
-    left, tie = _Rest(level, x.given.real, z.given.real), TIE * np.abs(x.own.real).sum()
+    left, tie = _Rest(level, x.given.real, z.given.beside), TIE * np.abs(x.own.real).sum()
 
     def crossed(rest: Floats, b: float, target: float, start: float) -> float:
         """Where S crosses `target`; rest: what is left at b."""

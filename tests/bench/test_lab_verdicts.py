@@ -48,3 +48,15 @@ def test_a_recording_is_read_and_some_of_its_pairs_are_drawn_and_asked():
     assert words["compare"][SENSORS] == "continues"
     assert words["coupling"][SENSORS] == "locked"
     assert slopes[SENSORS] == pytest.approx(found.slope, rel=0.15)
+
+
+def test_the_page_holds_settings_and_every_row(monkeypatch):
+    (found,) = lab_verdicts.read(SAMPLES / "reduced")
+    monkeypatch.setattr(lab_verdicts, "RESAMPLES", 199)
+    text = lab_verdicts.page([found], 8, 2, "python -m …")
+    rows = [line for line in text.splitlines() if line.startswith("| reduced |")]
+    assert "python -m wiretally.lab reduced" in rows[0]
+    assert f"| reduced | probe | {SENSORS} | independent | 2 of 2 | – |" in rows
+    assert f"| reduced | coupling | {SENSORS} | locked | 2 of 2 | – |" in rows
+    assert "8 pairs of sessions were drawn 2 times" in text
+    assert str(SAMPLES) not in text

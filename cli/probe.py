@@ -79,6 +79,7 @@ def plan(
     noise: Annotated[float, typer.Option(metavar="BYTES", help="How much an upload varies for other reasons (standard deviation).")] = 200.0,
     power: Annotated[float, typer.Option(metavar="SHARE", help="Chance to find that slope.")] = 0.9,
     alpha: Annotated[float, typer.Option(metavar="P", help="Share of false findings allowed.")] = 0.05,
+    destinations: Annotated[int, typer.Option(metavar="N", help="Destinations that will be tested: q is over all of them.")] = 20,
     longest: Annotated[int, typer.Option(metavar="N", min=1, max=8000, help="Most characters added to a URL.")] = 1000,
     per_session: Annotated[int, typer.Option(metavar="N", help="Visits in a session.")] = 12,
     per_flush: Annotated[int, typer.Option(metavar="N", min=1, help="Visits that a late reporter may send together.")] = 3,
@@ -95,7 +96,7 @@ def plan(
     from ..report import plan_files
     from ..store.output import Output
 
-    options = PlanOptions(slope, noise, power, alpha, longest, per_session, per_flush, dwell, seed)
+    options = PlanOptions(slope, noise, power, alpha, longest, per_session, per_flush, dwell, seed, destinations)
     visits = planned(urls, mode or ["normal", "incognito"], options)
     page = {"csv": plan_files.as_csv, "html": plan_files.as_html}.get(form)
     text = page(visits, seed) if page else plan_files.as_script(visits, seed, form)
@@ -105,4 +106,4 @@ def plan(
         return
     minutes = (sum(each.dwell for each in visits) + 45 * len({each.session for each in visits})) / 60
     typer.echo(f"wiretally: {len(visits)} visits in {len({each.session for each in visits})} sessions, about {minutes:.0f} minutes, find a slope of "
-               f"{slope:g} bytes per character with power {power:g} at alpha {alpha:g} if uploads otherwise vary by {noise:g} bytes; seed {seed}", err=True)  # fmt: skip
+               f"{slope:g} bytes per character with power {power:g} at q = {alpha:g} over {destinations} destination(s) if uploads otherwise vary by {noise:g} bytes; seed {seed}", err=True)  # fmt: skip

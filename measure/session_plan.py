@@ -2,8 +2,9 @@
 
 Theory: sessions are the replicates, their order is drawn at random in blocks of one session per mode, so that the time
 of day meets every mode alike. The number follows from the spread between sessions (coefficient of variation) as in
-`statistics.needed`: for a ratio r of means, (z(1 - alpha/2) + z(power))² · cv² · (1 + r²) / (1 - r)², and never so few that
-the permutation test cannot reach alpha over all destinations. The spread is that of the pilot's middle destination, or
+`statistics.needed`: for a ratio r of means, (z(1 - a/2) + z(power))² · cv² · (1 + r²) / (1 - r)², and never so few that
+the permutation test cannot reach a. The verdict asks for q over all destinations, which for the only one of them that differs
+is a = alpha by their number. The spread is that of the pilot's middle destination, or
 of the one that is named; without a pilot it is an assumption, and said to be one.
 
 Rules: everything follows from the seed. Idle sessions are the control for what has nothing to do with browsing.
@@ -73,8 +74,6 @@ def plan(modes: Sequence[str], options: SessionPlanOptions, pilot: dict[str, Any
     cv, tests = options.cv, options.tests
     if pilot is not None:
         cv, tests = spread(pilot, only)
-        if only is not None:
-            tests = 1
     else:
         told.append(f"no pilot sessions: it is assumed that sessions vary by {cv:.0%} of their mean, over {tests} destinations")
     count = needed(cv, tests, options)
@@ -100,9 +99,11 @@ def plan(modes: Sequence[str], options: SessionPlanOptions, pilot: dict[str, Any
 
 def needed(cv: float, tests: int, options: SessionPlanOptions) -> int:
     """Sessions per mode for the stated power."""
-    z = stats.norm.ppf(1 - options.alpha / 2) + stats.norm.ppf(options.power)
-    count = ceil(float(z) ** 2 * cv**2 * (1 + options.ratio**2) / (1 - options.ratio) ** 2) + 1  # normal quantiles are a little short
-    least = next((n for n in range(2, MOST_SESSIONS) if statistics.smallest_p(n, n) <= options.alpha / tests), MOST_SESSIONS)
+    level = options.alpha / tests
+    strict, sure = float(stats.norm.ppf(1 - level / 2)), float(stats.norm.ppf(options.power))
+    count = (strict + sure) ** 2 * cv**2 * (1 + options.ratio**2) / (1 - options.ratio) ** 2
+    count = ceil(count + strict**2 / 4)  # normal quantiles are a little short: Guenther 1981
+    least = next((n for n in range(2, MOST_SESSIONS) if statistics.smallest_p(n, n) <= level), MOST_SESSIONS)
     count = max(count, least, MIN_SESSIONS)
     if count > MOST_SESSIONS:
         raise InputError(f"plan: {count} sessions per mode would be needed, more than {MOST_SESSIONS}: look for a larger difference "

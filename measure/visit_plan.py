@@ -1,8 +1,9 @@
 """A plan of visits for the length probe: which page, with how many added characters, in which mode, in which order.
 
 Theory: for the slope of an upload on the pad, with residuals of deviation `noise` and pads spread evenly over
-0 … `longest`, the test of level alpha finds a slope with the stated power when visits · variance of pads is at least
-(z(1 - alpha/2) + z(power))² · (noise / slope)². Ranks lose a twentieth of that (asymptotic relative efficiency 3/π).
+0 … `longest`, the one-sided test of level alpha finds a slope with the stated power when visits · variance of pads is at least
+(z(1 - alpha) + z(power))² · (noise / slope)². The verdict asks for q over all destinations, which for the only one of them that
+grows is a level of alpha by their number; so that is the level planned with. Ranks lose a twentieth of that (asymptotic relative efficiency 3/π).
 Several visits in one burst lose more, at most their number: `per_flush`. So the number of visits follows.
 
 Rules: sessions alternate in random order within blocks of one session per mode, pads and stays on a page are random,
@@ -25,14 +26,15 @@ ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 RANKS = 3 / 3.141592653589793  # asymptotic relative efficiency of Wilcoxon scores under normal noise
 LEAST_VISITS = 16  # per mode: below that permutations have little to re-order
 MOST_VISITS = 5000
+ARRANGEMENTS = 1999  # that the probe draws: no p is below one in so many and one
 UNSAFE = "'\"`\\<>\x7f"  # would end a string in a script; RFC 3986 §2 has them escaped
 
 
 @dataclass(frozen=True)
 class PlanOptions:
     """slope: bytes per character to be found. noise: deviation of a burst's bytes that has other causes. power, alpha:
-    of the test. longest: most characters added. per_session: visits. per_flush: visits that may share a burst.
-    dwell: (least, most) seconds on a page.
+    of the verdict. longest: most characters added. per_session: visits. per_flush: visits that may share a burst.
+    dwell: (least, most) seconds on a page. destinations: that will be tested beside the visited site.
     """  # noqa: D205  (a list of fields)
 
     slope: float = 0.5
@@ -44,6 +46,7 @@ class PlanOptions:
     per_flush: int = 3
     dwell: tuple[float, float] = (12.0, 30.0)
     seed: int = 1
+    destinations: int = 20
 
 
 class Planned(NamedTuple):
@@ -61,7 +64,10 @@ def visits_needed(options: PlanOptions) -> int:
     """Visits per mode for the stated power."""
     if not (options.slope > 0 and options.noise > 0 and options.longest > 0 and 0.5 <= options.power < 1 and 0 < options.alpha < 0.5):
         raise InputError("plan: slope, noise and longest must be above 0, power from 0.5 to below 1, alpha between 0 and 0.5")
-    z = stats.norm.ppf(1 - options.alpha / 2) + stats.norm.ppf(options.power)
+    if not 1 <= options.destinations <= options.alpha * (1 + ARRANGEMENTS):
+        raise InputError(f"plan: from 1 to {options.alpha * (1 + ARRANGEMENTS):.0f} destinations at alpha {options.alpha:g}: with "
+                         f"{ARRANGEMENTS} arrangements no p is smaller than that takes")  # fmt: skip
+    z = stats.norm.ppf(1 - options.alpha / options.destinations) + stats.norm.ppf(options.power)
     variance = options.longest * (options.longest + 2) / 12  # of the discrete uniform distribution
     alone = z**2 * (options.noise / options.slope) ** 2 / variance / RANKS
     # pads are centred within sessions: each session costs one visit's worth

@@ -25,14 +25,24 @@ def test_every_block_has_every_mode_and_the_seed_decides():
     assert made.sessions != plan(MODES, SessionPlanOptions(seed=4)).sessions
 
 
-def test_the_number_gives_the_power_that_it_promises():
+@pytest.mark.parametrize("tests", [1, 20])
+def test_the_number_gives_the_power_that_it_promises(tests):
     options = SessionPlanOptions(ratio=0.5, cv=0.4)
-    count = needed(0.4, 1, options)
+    count = needed(0.4, tests, options)
     random = np.random.default_rng(1)
     first = random.gamma(1 / 0.4**2, 0.4**2, (count, 300))
     second = random.gamma(1 / 0.4**2, 0.4**2 / 2, (count, 300))
-    found = (statistics.permutation_p(first, second, 499, 1) <= 0.05).mean()
+    found = (statistics.permutation_p(first, second, 1999, 1) <= 0.05 / tests).mean()
     assert 0.72 <= found <= 0.97
+
+
+def test_a_destination_that_is_named_is_tested_beside_all_others():
+    before = pilot([100, 150, 50])
+    before["volumes"] += [{"key": f"{n}.example", "session": str(at), "up_app_bytes": 100 + 10 * at} for n in range(18) for at in range(3)]
+    named = plan(MODES, SessionPlanOptions(ratio=0.0), before, "a.example")
+    assert (named.cv, named.tests) == (0.5, 19)
+    assert plan(MODES, SessionPlanOptions(ratio=0.0), before).cv < named.cv
+    assert statistics.smallest_p(named.per_mode, named.per_mode) <= 0.05 / 19
 
 
 def test_smaller_differences_and_more_destinations_take_more():

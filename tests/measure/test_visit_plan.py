@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from wiretally.core.errors import InputError
 from wiretally.measure import slopes, visit_plan
+from wiretally.measure.probe import ProbeOptions
 from wiretally.measure.visit_plan import PlanOptions, plan, visits_needed
 
 URL = ["https://pages.example/a"]
@@ -31,20 +32,30 @@ def test_pads_go_before_the_fragment_and_after_a_query():
     assert visit_plan.padded("https://a.example/x?y=1#z", "AB") == "https://a.example/x?y=1&pad=AB#z"
 
 
-def test_the_stated_power_is_reached():
-    options = PlanOptions(slope=1.0, noise=300.0, longest=500, per_flush=1, per_session=10)
+@pytest.mark.parametrize("destinations", [1, 20])
+def test_the_stated_power_is_reached_where_q_is_over_so_many(destinations):
+    options = PlanOptions(slope=1.0, noise=300.0, longest=500, per_flush=1, per_session=10, destinations=destinations)
     count = visits_needed(options)
     sessions = -(-count // 10)
     random, found, draws = np.random.default_rng(1), 0, 60
     for _ in range(draws):
         pads = random.integers(0, 501, (sessions, 10)).astype(float)
         pads -= pads.mean(axis=1, keepdims=True)
-        order = random.random((199, sessions, 10)).argsort(axis=2)
-        own = slopes.Arranged(pads.ravel(), np.take_along_axis(np.broadcast_to(pads, order.shape), order, axis=2).reshape(199, -1))
-        nothing = slopes.Arranged(np.zeros(pads.size), np.zeros((199, pads.size)))
+        order = random.random((499, sessions, 10)).argsort(axis=2)
+        own = slopes.Arranged(pads.ravel(), np.take_along_axis(np.broadcast_to(pads, order.shape), order, axis=2).reshape(499, -1))
+        nothing = slopes.Arranged(np.zeros(pads.size), np.zeros((499, pads.size)))
         y = pads.ravel() + random.normal(0, 300, pads.size)
-        found += slopes.fit(y, own, nothing, np.zeros(pads.size), (np.ones(pads.size, np.int64),), 0.05)[0].p <= 0.05
+        found += slopes.fit(y, own, nothing, np.zeros(pads.size), (np.ones(pads.size, np.int64),), 0.05)[0].p <= 0.05 / destinations
     assert found / draws >= 0.9 - 3 * np.sqrt(0.9 * 0.1 / draws)
+
+
+def test_more_destinations_take_more_visits_and_no_more_than_the_probe_can_tell():
+    assert visits_needed(PlanOptions(slope=0.25)) > visits_needed(PlanOptions(slope=0.25, destinations=1))
+    assert visits_needed(PlanOptions(destinations=100)) > 0
+    for destinations in (0, 101):
+        with pytest.raises(InputError, match="from 1 to 100 destinations"):
+            visits_needed(PlanOptions(destinations=destinations))
+    assert ProbeOptions().resamples == visit_plan.ARRANGEMENTS
 
 
 @pytest.mark.parametrize(

@@ -124,14 +124,14 @@ def _put_tables(made: Inputs, path: str) -> None:
 def _put_marks(
     made: Inputs, paths: Sequence[str], sessions: str | None, visits: str | None, rewriting: Rewriting | None
 ) -> None:
-    """sessions.csv and visits.csv: as they are, or under pseudonyms."""
-    if sessions is None or rewriting:
-        marks = inputs.read_sessions(sessions) if sessions is not None else pipeline.marked(list(paths))
+    """sessions.csv and visits.csv: as they are, or under pseudonyms; with addresses where it took the captures to know what is one device."""
+    reading: Any = dict(made.recipe["reading"])
+    marks = pipeline.by_device(list(paths), sessions, **reading).sessions
+    if sessions is None or rewriting or marks != inputs.read_sessions(sessions, closed=False):
         device = rewriting.pseudonyms.device if rewriting else str
         rows = [(s.session, device(s.device), s.mode, _time(s.start), _time(s.end), "" if rewriting else s.notes) for s in marks]
         made.put(SESSIONS, _csv(inputs.SESSION_COLUMNS, rows))
     else:
-        inputs.read_sessions(sessions)
         made.members[SESSIONS] = Path(sessions)
     if visits is None:
         return

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ..dissect.rows import Taken
     from ..geo.attributor import Attributor
     from ..measure.inputs import Session, Visit
+    from ..measure.naming import Resolved
     from .observations import Observations
     from .read_options import ReadOptions
 
@@ -182,8 +183,8 @@ def compare(
     `sessions`, `visits`: the user's CSV files; of a store the sessions marked in it are taken where none are given. `statistics`: fields of `measure.CompareOptions`; `options`: see
     `ReadOptions`. Raises a subclass of `WiretallyError` where an input cannot be understood.
     """
-    found, marks, visited, digest, named = _asked(paths, sessions, visits, options)
-    return _renamed(compare_tables(found, marks, visited, statistics=statistics, digest=digest, **options), named)
+    found, who, visited, digest = _asked(paths, sessions, visits, options)
+    return _renamed(compare_tables(found, who.sessions, visited, statistics=statistics, digest=digest, **options), who)
 
 
 def probe(
@@ -201,14 +202,14 @@ def probe(
     """
     if visits is None:
         raise InputError("--visits: name the file that says which page was visited when, and how long its pad was")
-    found, marks, visited, digest, named = _asked(paths, sessions, visits, options)
-    return _renamed(probe_tables(found, marks, visited or [], statistics=statistics, digest=digest, **options), named)
+    found, who, visited, digest = _asked(paths, sessions, visits, options)
+    return _renamed(probe_tables(found, who.sessions, visited or [], statistics=statistics, digest=digest, **options), who)
 
 
 def _asked(
     paths: Paths, sessions: str | PathLike[str] | None, visits: str | PathLike[str] | None, options: ReadOptions
-) -> tuple[dict[str, pl.DataFrame], list[Session], list[Visit] | None, dict[str, str | None], dict[str, str]]:
-    """Tables, sessions, visits, the captures' digests, and the names that sessions gave for addresses.
+) -> tuple[dict[str, pl.DataFrame], Resolved, list[Visit] | None, dict[str, str | None]]:
+    """Tables, sessions by device, visits, the captures' digests.
 
     The user's files are read first, since they are soon read.
     """
@@ -217,20 +218,36 @@ def _asked(
     from .basis import digests
 
     listed = _listed(paths)
-    marks = inputs.read_sessions(str(sessions)) if sessions is not None else marked(listed)
+    marks = inputs.read_sessions(str(sessions), closed=False) if sessions is not None else marked(listed)
     visited = inputs.read_visits(str(visits)) if visits is not None else None
-    tables = (*COMPARED, "devices") if naming.names_in(marks) else COMPARED
+    stored = any(map(is_store, listed))
+    tables = (*COMPARED, "devices") if stored or naming.ask_for_devices(marks) else COMPARED
     found = _gathered(frames(listed, tables, **options), tables)
-    named: dict[str, str] = {}
-    if "devices" in found:
-        marks, named = naming.by_address(marks, found["devices"])
-    return found, marks, visited, digests([path for path in listed if not is_store(path)]), named  # a store goes on
+    who = naming.resolved(marks, naming.Directory(found.get("devices")), lenient=stored)
+    if stored:
+        who = naming.still_kept(who, found["exchanges"])
+    return found, who, visited, digests([path for path in listed if not is_store(path)])  # a store goes on
 
 
-def _renamed(result: dict[str, Any], named: Mapping[str, str]) -> dict[str, Any]:
-    """The result with the names that the user gave where it says which device."""
+def by_device(paths: Paths, sessions: str | PathLike[str] | None, **options: Unpack[ReadOptions]) -> Resolved:
+    """The sessions by device, for whoever keeps them apart from the tables that say what is one."""
+    from ..measure import inputs, naming
+    from ..store.layout import is_store
+
+    listed = _listed(paths)
+    marks = inputs.read_sessions(str(sessions), closed=False) if sessions is not None else marked(listed)
+    stored = any(map(is_store, listed))
+    tables = ("devices", "exchanges") if stored else ("devices",) if naming.ask_for_devices(marks) else ()
+    found = _gathered(frames(listed, tables, **options), tables) if tables else {}
+    who = naming.resolved(marks, naming.Directory(found.get("devices")), lenient=stored)
+    return naming.still_kept(who, found["exchanges"]) if stored else who
+
+
+def _renamed(result: dict[str, Any], who: Resolved) -> dict[str, Any]:
+    """The result with the names that the user gave where it says which device, and what has to be said of the sessions."""
     for row in (*result.get("sessions", ()), *result.get("timeline", {}).get("bins", ())):
-        row["device"] = named.get(row["device"], row["device"])
+        row["device"] = who.named.get(row["device"], row["device"])
+    result["basis"]["warnings"] += who.told
     return result
 
 

@@ -7,6 +7,7 @@ refused, since a guess of hours would move uploads between sessions. Every refus
 from __future__ import annotations
 
 import csv
+import ipaddress
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -49,8 +50,10 @@ class Visit:
     pad: int | None = None
 
 
-def read_sessions(path: str) -> list[Session]:
+def read_sessions(path: str, *, closed: bool = True) -> list[Session]:
     """The sessions of a file in order of their start; an empty end runs to the device's next mark.
+
+    Not `closed`: it stays empty, for those who know which addresses and names are one device (`naming.py`).
 
     Raises InputError.
     """
@@ -68,11 +71,12 @@ def read_sessions(path: str) -> list[Session]:
         end = _time(path, line, "end", row["end"]) if row["end"] else None
         if end is not None and end <= start:
             raise InputError(f"{path}:{line}: session {row['session']!r} ends before it starts; swap or correct the times")
-        device = row["device"].lower().replace("-", ":") if is_mac(row["device"]) else row["device"]
-        found.append(Session(row["session"], device, row["mode"].lower(), start, end, row["notes"]))
+        found.append(Session(row["session"], notation(row["device"]), row["mode"].lower(), start, end, row["notes"]))
     if not found:
         raise InputError(f"{path}:2: no sessions; write one line for each, as {','.join(SESSION_COLUMNS)}")
-    return _closed(path, sorted(found, key=lambda session: (session.start, session.session)), seen)
+    ordered = sorted(found, key=lambda session: (session.start, session.session))
+    ended = _closed(path, ordered, seen)
+    return ended if closed else ordered
 
 
 def _closed(path: str, sessions: list[Session], lines: dict[str, int]) -> list[Session]:
@@ -147,6 +151,16 @@ def _time(path: str, line: int, name: str, text: str) -> int:
         raise InputError(f"{path}:{line}: {name} {text!r} is no day or hour that exists; correct it")
     seconds = int(moment.timestamp())
     return seconds * NS_PER_S + int((fraction or "").ljust(9, "0"))
+
+
+def notation(device: str) -> str:
+    """A device as tables write it: addresses by RFC 5952 §4, link addresses in lower case with colons; names as they are."""
+    text = device.strip()
+    try:
+        address = ipaddress.ip_address(text.partition("%")[0])  # RFC 4007 §11: the zone says which interface
+    except ValueError:
+        return text.lower().replace("-", ":") if is_mac(text) else text
+    return str(getattr(address, "ipv4_mapped", None) or address)
 
 
 def is_mac(text: str) -> bool:

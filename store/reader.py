@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from ..core.errors import EnvironmentFault
-from ..core.schema import COUNTERS, TABLES
+from ..core.schema import COUNTERS, TABLES, Table
 from .cells import escaped
 from .journal import Folded, folded, needed
 from .layout import KEPT, to_frame
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 BUSY_MS = 2_000
+DAY_NS = 86_400 * 1_000_000_000
 
 
 @contextmanager
@@ -86,6 +87,23 @@ def read_marks(path: str) -> list[tuple[str, str, str, int, int | None, str]]:
         return connection.execute(
             "SELECT session, device, mode, start_ns, end_ns, notes FROM sessions ORDER BY start_ns, session"
         ).fetchall()
+
+
+def read_recent(path: str, days: float) -> dict[str, pl.DataFrame]:
+    """Flows of the last days that are kept, their local ends only (local_mac, local_ip, first_seen, last_seen), and `announced`: who is here."""
+    import polars as pl
+
+    names = ["local_mac", "local_ip", "first_seen", "last_seen"]
+    shape = Table("flows", "", tuple(column for column in KEPT["flows"].columns if column.name in names))
+    with reading(path) as connection:
+        rows = connection.execute(f"SELECT {', '.join(shape.names)} FROM flows WHERE last_seen >= (SELECT max(last_seen) FROM flows) - ?",  # noqa: S608
+                                  (int(days * DAY_NS),)).fetchall()  # fmt: skip
+        (there,) = connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'announced'").fetchone()
+        announced = _table(connection, "announced") if there else to_frame(KEPT["announced"], [])  # an older version's store
+        recent = _recent(connection, needed(("flows", "announced"))).tables
+    flows = [to_frame(shape, rows), *(frame.select(shape.names) for name, frame in recent.items() if name == "flows")]
+    claims = [announced, *(frame for name, frame in recent.items() if name == "announced")]
+    return {"flows": pl.concat(flows), "announced": pl.concat(claims)}
 
 
 def _table(connection: sqlite3.Connection, name: str) -> pl.DataFrame:

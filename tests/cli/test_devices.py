@@ -25,6 +25,8 @@ from wiretally.cli.main import app
 from wiretally.core.errors import InputError
 from wiretally.core.schema import ANNOUNCED, DEVICES, FLOWS, polars_schema
 from wiretally.dissect.dissector import Dissector
+from wiretally.measure.inputs import Session, read_sessions
+from wiretally.store import marks
 from wiretally.store.database import Store
 
 PHONE, TABLET = "da:a1:19:00:00:01", "3c:5a:b4:00:00:02"
@@ -126,6 +128,38 @@ def test_a_session_may_give_its_device_by_the_name_that_it_told(tmp_path):
     assert any("used encrypted DNS (1 doh; dns.google)" in line for line in by_name["basis"]["warnings"])
     with pytest.raises(InputError, match="known are 'Pixel-7'"):
         wiretally.compare(path, sessions_of(tmp_path, "tablet"))
+
+
+def test_notations_of_one_device_are_one_also_in_a_bundle(tmp_path):
+    path, file = captured(tmp_path), sessions_of(tmp_path, PHONE_MAC.hex(":"))
+    alike = wiretally.compare(path, file)
+    file.write_text(file.read_text().replace(f"n,{PHONE_MAC.hex(':')}", "n,192.168.7.20").replace(f"i,{PHONE_MAC.hex(':')}", "i,Pixel-7"))
+    mixed = wiretally.compare(path, file)
+    assert mixed["total"] == alike["total"]
+    assert {row["device"] for row in mixed["sessions"]} == {"Pixel-7"}
+    target = str(tmp_path / "b.zip")
+    for words in (("bundle", str(path), "--sessions", str(file), "-o", target), ("verify", target, "--no-tshark")):
+        done = CliRunner().invoke(app, words)
+        assert done.exit_code == 0, done.output
+
+
+def test_a_session_of_nobody_in_a_store_is_left_out_and_says_so(tmp_path):
+    path, store = captured(tmp_path), str(tmp_path / "home.db")
+    seen = wiretally.read(path)
+    with Store(store) as kept:
+        kept.keep({"flows": seen.flows, "exchanges": seen.exchanges, "capture": seen.capture})
+    file = sessions_of(tmp_path, PHONE_MAC.hex(":"))
+    marks.add(store, read_sessions(str(file)))
+    clean = wiretally.compare(store)
+    marks.add(store, [Session("ghost-1", "ghost", "normal", START, START + SECOND), Session("ghost-2", "10.9.9.9", "idle", START, START + SECOND),
+                      Session("old", PHONE_MAC.hex(":"), "normal", START - 100 * SECOND, START - 50 * SECOND)])  # fmt: skip
+    result = wiretally.compare(store)
+    assert result["total"] == clean["total"]
+    assert [row["session"] for row in result["sessions"]] == ["n", "i"]
+    told = " ".join(result["basis"]["warnings"])
+    assert "ghost-1 is left out" in told
+    assert "ghost-2 is left out" in told
+    assert "nothing is kept any more of the time of session(s) old" in told
 
 
 def test_a_capture_and_the_store_of_it_know_the_same_devices(tmp_path):

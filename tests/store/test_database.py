@@ -439,7 +439,7 @@ def test_retention_on_a_full_disk_waits(tmp_path):
 
 def test_marks_have_both_clocks_and_one_session_per_device_is_open(tmp_path):
     path = str(tmp_path / "a.db")
-    with pytest.raises(EnvironmentFault, match="is no wiretally store"):
+    with pytest.raises(EnvironmentFault, match="is not there; begin it"):
         marks.start(path, "normal", "10.0.0.2")
     with Store(path) as store:
         assert is_store(path)

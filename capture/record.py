@@ -301,10 +301,15 @@ class Recorder:
         keep_names(self.folder)
 
     def _tidy(self) -> None:
-        """Deletes the oldest while the folder holds more than it may; they leave the list before."""
+        """Deletes the oldest while the folder holds more than it may; they leave the list before.
+
+        The list says which are old, since names are by a clock that may be stepped; what is not in it is not ours.
+        """
         if self.most_bytes is None:
             return
-        files = sorted(self.folder.glob("*.pcapng.zst"))
+        there = {path.name: path for path in self.folder.glob("*.pcapng.zst")}
+        lines = (self.folder / SUMS).read_text(encoding="utf-8").splitlines()
+        files = [there[line[66:]] for line in lines if line[66:] in there]
         sizes = {path: path.stat().st_size for path in files}
         held, gone = sum(sizes.values()), list[Path]()
         while files[1:] and held > self.most_bytes:

@@ -71,6 +71,23 @@ def test_the_oldest_go_and_leave_the_list(tmp_path):
     assert set(listed(tmp_path)) == {path.name for path in left}
 
 
+def test_what_is_old_is_said_by_the_list_not_by_the_clock(tmp_path):
+    """After a step back the newest file has the earliest name; a file that is in no list is somebody else's."""
+    with Recorder(str(tmp_path), [HERE], file_bytes=1 << 20) as recorder:
+        recorder.take(batch(frames(5)))
+    (path,) = files(tmp_path)
+    kept = path.rename(path.with_name("29990101T000000Z-000.pcapng.zst"))
+    sums = tmp_path / "SHA256SUMS"
+    sums.write_text(sums.read_text().replace(path.name, kept.name))
+    theirs = tmp_path / "19700101T000000Z-000.pcapng.zst"
+    theirs.write_bytes(b"not ours")
+    with Recorder(str(tmp_path), [HERE], file_bytes=1 << 20, most_bytes=1) as recorder:
+        recorder.take(batch(frames(5)))
+    assert theirs.exists()
+    assert not kept.exists()
+    assert len(listed(tmp_path)) == 1
+
+
 def test_what_a_vanished_process_left_is_ended(tmp_path):
     first = Recorder(str(tmp_path), [HERE], file_bytes=1 << 20)
     first.take(batch(frames(5)))

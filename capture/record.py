@@ -305,10 +305,11 @@ class Recorder:
 
         The list says which are old, since names are by a clock that may be stepped; what is not in it is not ours.
         """
-        if self.most_bytes is None:
+        sums = self.folder / SUMS
+        if self.most_bytes is None or not sums.exists():
             return
         there = {path.name: path for path in self.folder.glob("*.pcapng.zst")}
-        lines = (self.folder / SUMS).read_text(encoding="utf-8").splitlines()
+        lines = sums.read_text(encoding="utf-8").splitlines()
         files = [there[line[66:]] for line in lines if line[66:] in there]
         sizes = {path: path.stat().st_size for path in files}
         held, gone = sum(sizes.values()), list[Path]()

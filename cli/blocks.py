@@ -37,7 +37,32 @@ class Databases(NamedTuple):
     catalogue: cli.Catalogue = None
 
 
-BLOCKS: tuple[Any, ...] = (Reading, Databases)
+class Testing(NamedTuple):
+    """What every experiment asks."""
+
+    alpha: cli.Alpha = None
+    seed: cli.Seed = None
+    idle: cli.Idle = None
+
+
+class Comparing(NamedTuple):
+    """What `compare` asks besides."""
+
+    baseline: cli.Baseline = None
+    compared: cli.Compared = None
+    margin: cli.Margin = None
+    stop_ratio: cli.StopRatio = None
+    per: cli.Per = None
+    least_share: cli.LeastShare = None
+
+
+class Probing(NamedTuple):
+    """What `probe` asks besides."""
+
+    least_slope: cli.LeastSlope = None
+
+
+BLOCKS: tuple[Any, ...] = (Reading, Databases, Testing, Comparing, Probing)
 
 
 def takes_blocks(command: Callable[..., None]) -> Callable[..., None]:
@@ -69,3 +94,9 @@ def settings(*blocks: Reading | Databases, place: str | None = None, **others: o
     """What was given, as `ReadOptions` knows it."""
     found = {name: value for block in blocks for name, value in block._asdict().items()}
     return cli.given(**found, place=cli.coordinates(place) if place else None, **others)
+
+
+def statistics(*blocks: Testing | Comparing | Probing) -> dict[str, Any]:
+    """What was given, as the options of a result know it; modes are words in lower case, as in sessions."""
+    found = {name: value for block in blocks for name, value in block._asdict().items() if value is not None}
+    return {name: value.lower() if isinstance(value, str) else value for name, value in found.items()}

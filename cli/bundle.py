@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -27,10 +27,11 @@ def bundle(
     addresses: AddressPolicy = "local",
     names: NamePolicy = "keep",
     key: KeyFile = None,
-    alpha: cli.Alpha = None,
-    seed: cli.Seed = None,
     form: Annotated[Format, typer.Option("--format", help="What went in, on standard output.")] = "text",
     *,
+    testing: blocks.Testing,
+    comparing: blocks.Comparing,
+    probing: blocks.Probing,
     reading: blocks.Reading,
     databases: blocks.Databases,
     place: cli.Place = None,
@@ -54,8 +55,7 @@ def bundle(
     results.refuse_without_sessions(files, sessions)
     if not hide and (key or addresses != "local" or names != "keep"):
         raise typer.BadParameter("--addresses, --names and --key are for --pseudonymise")
-    chosen = {name: value for name, value in (("alpha", alpha), ("seed", seed)) if value is not None}
-    statistics: Any = {bundling.COMPARE: chosen, bundling.PROBE: chosen}
+    statistics = {bundling.COMPARE: blocks.statistics(testing, comparing), bundling.PROBE: blocks.statistics(testing, probing)}
     warn = progress.warner(quiet=quiet)
     with tempfile.TemporaryDirectory(prefix="wiretally-") as folder, progress.bar(quiet=quiet) as look:
         if hide and any(map(is_store, files)):

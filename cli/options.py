@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import sys
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -91,6 +91,30 @@ Alpha = Annotated[
 Seed = Annotated[
     int | None,
     typer.Option("--seed", min=0, metavar="N", help="Of permutations and resampling: same seed, same numbers. Default: 1."),
+]
+Idle = Annotated[str | None, typer.Option("--idle", metavar="MODE", help="The mode in which nothing is visited. Default: idle.")]
+Baseline = Annotated[str | None, typer.Option("--baseline", metavar="MODE", help="The mode compared with. Default: normal.")]
+Compared = Annotated[str | None, typer.Option("--compared", metavar="MODE", help="The mode in question. Default: incognito.")]
+Margin = Annotated[
+    float | None,
+    typer.Option("--margin", metavar="SHARE", min=0.01, max=0.9, help="`continues` is a ratio within 1 ± this. Default: 0.25."),
+]
+StopRatio = Annotated[
+    float | None,
+    typer.Option("--stop-ratio", metavar="SHARE", min=0.01, max=0.9, help="`stops` is a ratio surely below this. Default: 0.2."),
+]
+Per = Annotated[
+    Literal["session", "minute", "visit"] | None,
+    typer.Option("--per", help="What volumes are of. Default: session, or minute where lengths differ and visits do not say that browsing was the same."),
+]
+LeastShare = Annotated[
+    float | None,
+    typer.Option("--least-share", metavar="SHARE", min=0.05, max=1,
+                 help="`not_locked` excludes that so many uploads follow visits. Default: 0.5."),
+]  # fmt: skip
+LeastSlope = Annotated[
+    float | None,
+    typer.Option("--least-slope", metavar="BYTES", min=0, help="Growth per character that `independent` must exclude. Default: 0.25."),
 ]
 Place = Annotated[
     str | None,

@@ -36,12 +36,9 @@ def probe(
     sessions: results.Sessions = None,
     form: results.Form = "text",
     output: cli.Output = "-",
-    alpha: cli.Alpha = None,
-    least_slope: Annotated[
-        float | None, typer.Option(metavar="BYTES", min=0, help="Growth per character that `independent` must exclude. Default: 0.25.")
-    ] = None,
-    seed: cli.Seed = None,
     *,
+    testing: blocks.Testing,
+    probing: blocks.Probing,
     reading: blocks.Reading,
     databases: blocks.Databases,
     place: cli.Place = None,
@@ -58,11 +55,9 @@ def probe(
 
     results.refuse_without_sessions(files, sessions)
     settings = blocks.settings(reading, databases, place=place, strict=strict)
-    asked = {"alpha": alpha, "least_slope": least_slope, "seed": seed}
-    statistics = {name: value for name, value in asked.items() if value is not None}
     with progress.bar(quiet=quiet) as look:
         watching: Any = cli.given(progress=look, warn=progress.warner(quiet=quiet))
-        result = pipeline.probe(files, sessions, visits, statistics=statistics, **settings, **watching)
+        result = pipeline.probe(files, sessions, visits, statistics=blocks.statistics(testing, probing), **settings, **watching)
     results.write(result, form, output)
 
 

@@ -79,7 +79,8 @@ def compare(
     _check_modes(closed, chosen)
     volumes = volume.assign(flows, exchanges, closed)
     volume.check_devices(volumes, closed)
-    rows = spans.session_rows(volumes, closed, visits or [])
+    visits = spans.placed(closed, visits or [])
+    rows = spans.session_rows(volumes, closed, visits)
     per = chosen.per or _period(rows, chosen)
     if per == "visit" and not all(row["visits"] for row in rows if row["mode"] in (chosen.baseline, chosen.compared)):
         raise InputError("--per visit: a session has no visits; give --visits with a visit for each, or another --per")
@@ -312,6 +313,9 @@ def _warnings(
     silent = [row["session"] for row in rows if not row["exchanges"] and row["mode"] != options.idle]
     if silent:
         told.append(f"no traffic at all in session(s) {', '.join(silent[:5])}: check the clock of the marks")
+    for mode in dict.fromkeys(row["mode"] for row in rows):
+        if mode not in counts:
+            told.append(f"mode {mode} ({sum(row['mode'] == mode for row in rows)} session(s)): not compared; name it with --compared")
     total = sum(row["up_app_bytes"] for row in rows)
     if total and volumes.straddling > 0.01 * total:
         told.append(f"{volumes.straddling} uploaded bytes are in exchanges that outlast their session; they count where they began")

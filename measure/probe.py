@@ -93,8 +93,9 @@ def probe(
     closed = spans.ended(sessions, capture, exchanges)
     volumes = volume.assign(flows, exchanges, closed)
     volume.check_devices(volumes, closed)
+    visits = spans.placed(closed, visits)
     found = _visits(closed, visits)
-    _check_pads(found)
+    _check_pads(found, visits)
     modes = np.array([session.mode for session in closed])
     concealed = hidden.of_sessions(flows, {session.device for session in closed})
     items = _Items(volumes, _programs(flows), closed, found, chosen)
@@ -142,7 +143,12 @@ def _visits(sessions: Sequence[Session], visits: Sequence[Visit]) -> _Visits:
     )  # fmt: skip
 
 
-def _check_pads(found: _Visits) -> None:
+def _check_pads(found: _Visits, given: Sequence[Visit]) -> None:
+    if given and not len(found.at):
+        unsaid = sum(not visit.session for visit in given)
+        which = f"{unsaid} name no session in the column `session`, and not one session alone lies around their time; " if unsaid else ""
+        raise InputError(f"visits: none of the {len(given)} visits lies in a session, in which a probe compares: {which}check the sessions' "
+                         "names, and the clock")  # fmt: skip
     if not found.padded.any() or np.ptp(found.pad[found.padded]) == 0:
         raise InputError("visits: no pads, or all the same: a probe needs visits whose URLs were made longer by different "
                          "numbers of characters, in the column `pad`; `wiretally probe plan` writes such visits")  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +28,15 @@ def ended(sessions: Sequence[Session], capture: pl.DataFrame | None, exchanges: 
     last = int(latest) if isinstance(latest, int) else max(s.start for s in sessions) + 1
     return [s if s.end is not None else type(s)(s.session, s.device, s.mode, s.start, max(last, s.start + 1), s.notes)
             for s in sessions]  # fmt: skip
+
+
+def placed(sessions: Sequence[Session], visits: Sequence[Visit]) -> list[Visit]:
+    """Visits whose session was left empty in the one that lies around them, where it is the only one; the rest as they are."""
+    def only(time: int) -> str:
+        around = [session.session for session in sessions if session.start <= time < (session.end or time + 1)]
+        return around[0] if len(around) == 1 else ""
+
+    return [visit if visit.session else replace(visit, session=only(visit.time)) for visit in visits]
 
 
 def nameless(flows: pl.DataFrame, capture: pl.DataFrame | None, sessions: Sequence[Session]) -> list[str]:

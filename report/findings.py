@@ -172,6 +172,11 @@ def names(result: dict[str, Any]) -> str:
     )
 
 
+def options(result: dict[str, Any]) -> str:
+    """What was asked for, on one line: every bound that a verdict rests on."""
+    return "Options: " + ", ".join(f"{name} {visible(value)}" for name, value in sorted(result["basis"].get("options", {}).items()))
+
+
 def cautions(result: dict[str, Any]) -> list[str]:
     """What a reader must know before believing a number; each once, fit to print."""
     told = [visible(warning) for warning in result["basis"].get("warnings", [])]

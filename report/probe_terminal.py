@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from . import experiments, findings
-from .words import called, chance, counted, shortened, visible
+from .words import called, chance, counted, shortened
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -39,8 +39,7 @@ class Probe:
                 yield Text("· " + experiments.probed(each, least))
         yield Text("\nSlopes are uploaded bytes per character added to the visited URL; `before`: to the URL visited before. "
                    f"Independent: growth of {least:g} or more is excluded.", style="dim")  # fmt: skip
-        told = ", ".join(f"{name} {visible(value)}" for name, value in sorted(self.result["basis"]["options"].items()))
-        yield Text(f"Options: {told}", style="dim")
+        yield Text(findings.options(self.result), style="dim")
         for caution in findings.cautions(self.result):
             yield Text(f"! {caution}", style="bold yellow")
 

@@ -189,6 +189,8 @@ class Comparison:
             credit = ", ".join(visible(database[key]) for key in ("licence", "attribution") if database.get(key))
             built = f"of {visible(database['build_date'])[:10]}" if database.get("build_date") else "without a date"
             yield _bullet(f"{visible(database['name'])} {built}" + (f" ({credit})" if credit else ""))
+        if result["basis"].get("options"):
+            yield _bullet(findings.options(result))
         for caution in findings.cautions(result):
             yield _bullet(caution, symbol="!", style="bold yellow")
 

@@ -7,7 +7,7 @@ import pytest
 import typer
 from typer.main import get_command
 from typer.testing import CliRunner
-from wiretally.cli import blocks
+from wiretally.cli import blocks, bundle, compare, probe
 from wiretally.cli import options as cli
 from wiretally.cli.main import app
 
@@ -62,3 +62,18 @@ def test_every_command_that_attributes_takes_the_same_databases(name):
     options = {each.name: each.help for each in found.params}
     expected = {name: kind.__metadata__[0].help for name, kind in get_type_hints(blocks.Databases, include_extras=True).items()}
     assert expected.items() <= options.items()
+
+
+def test_compare_probe_and_bundle_take_each_option_of_their_results():
+    from dataclasses import fields
+
+    from wiretally.measure.comparison import CompareOptions
+    from wiretally.measure.probe import ProbeOptions
+
+    commands = {"compare": compare.compare, "probe": probe.probe, "bundle": bundle.bundle}
+    taken = {name: set(inspect.signature(each).parameters) for name, each in commands.items()}
+    for kind, name in ((CompareOptions, "compare"), (ProbeOptions, "probe")):
+        own = {field.name for field in fields(kind)} - {"resamples"}
+        assert own <= taken[name]
+        assert own <= taken["bundle"]
+    assert blocks.statistics(blocks.Testing(idle="Rest", seed=0), blocks.Comparing(margin=0.1)) == {"seed": 0, "idle": "rest", "margin": 0.1}

@@ -44,6 +44,26 @@ def test_every_number_comes_out_again(bundle):
     assert report["changed"] == report["versions"] == report["databases"] == []
 
 
+def test_other_modes_and_every_bound_go_into_the_bundle_and_verify_reads_them(sample, tmp_path):
+    for file in sample.iterdir():
+        shutil.copy(file, tmp_path)
+    text = (tmp_path / "sessions.csv").read_text()
+    for mode, word in (("incognito", "after"), ("normal", "before"), ("idle", "rest")):
+        text = text.replace(f",{mode},", f",{word},")
+    (tmp_path / "sessions.csv").write_text(text)
+    target = tmp_path / "evidence.zip"
+    asked = {"baseline": "before", "compared": "After", "idle": "rest", "margin": 0.4, "stop_ratio": 0.3, "per": "minute", "least_share": 0.6}
+    words = [word for name, value in asked.items() for word in (f"--{name.replace('_', '-')}", value)]
+    shown = run("bundle", tmp_path / "capture.pcapng.zst", *marks(tmp_path), *words, "--least-slope", 0.5, "-o", target)
+    assert shown.exit_code == 0, shown.output
+    with zipfile.ZipFile(target) as inside:
+        options = json.loads(inside.read("results/compare.json"))["basis"]["options"]
+    assert {name: options[name] for name in asked} == asked | {"compared": "after"}
+    checked = run("verify", target, "--no-tshark", "--format", "json")
+    assert checked.exit_code == 0, checked.output
+    assert json.loads(checked.stdout)["results"][0]["differences"] == []
+
+
 def test_the_same_inputs_elsewhere_give_the_same_bytes(sample, bundle, tmp_path):
     for file in sample.iterdir():
         shutil.copy(file, tmp_path)

@@ -80,6 +80,23 @@ def test_a_flow_that_began_without_its_name_has_none_in_the_sessions_after():
         assert spans.nameless(pl.concat([flows, frame("flows", [began | changed])]), lean(sessions, 1), sessions) == which
 
 
+def test_a_third_mode_does_not_vanish():
+    modes = ["normal", "incognito", "enhanced"] * 4 + ["idle"]
+    flows, exchanges, sessions = browsing({"a.example": [900] * 13}, modes=modes)
+    told = compare(flows, exchanges, sessions, options=QUICK)["basis"]["warnings"]
+    assert [line for line in told if "not compared" in line] == ["mode enhanced (4 session(s)): not compared; name it with --compared"]
+    told = compare(flows, exchanges, sessions, options=CompareOptions(resamples=99, compared="enhanced"))["basis"]["warnings"]
+    assert [line[:14] for line in told if "not compared" in line] == ["mode incognito"]
+
+
+def test_visits_that_name_no_session_count_in_the_one_around_them():
+    flows, exchanges, sessions = browsing({"a.example": STEADY})
+    visits = [Visit(session.start + NS, "", "https://b.example/") for session in sessions]
+    result = compare(flows, exchanges, sessions, visits, options=QUICK)
+    assert {row["visits"] for row in result["sessions"]} == {1}
+    assert result["basis"]["visits"] == {"source": "given", "count": 12, "outside": 0}
+
+
 def test_what_an_idle_device_uploads_too_is_subtracted():
     modes = [*MODES, "idle", "idle", "idle"]
     heartbeat = [500] * 15

@@ -141,6 +141,17 @@ def test_nothing_uploaded_in_a_mode_is_independent_there():
     assert told["modes"]["normal"]["verdict"] == "url_dependent"
 
 
+def test_a_visit_that_names_no_session_is_in_the_one_that_lies_around_it(leaky):
+    flows, exchanges, sessions, visits = Phone().tables()
+    bare = [replace(visit, session="") for visit in visits]
+    assert probe(flows, exchanges, sessions, bare, options=QUICK) == leaky
+    other = [replace(session, session=f"other {session.session}", device="192.0.2.99") for session in sessions]
+    with pytest.raises(InputError, match=f"none of the {len(bare)} visits lies in a session.* {len(bare)} name no session"):
+        probe(flows, exchanges, [*sessions, *other], bare, options=QUICK)  # two devices at once: it may be in either
+    with pytest.raises(InputError, match="check the sessions' names, and the clock"):
+        probe(flows, exchanges, sessions, [replace(visit, session="else") for visit in visits], options=QUICK)
+
+
 def test_visits_without_pads_are_refused_and_few_are_told():
     flows, exchanges, sessions, visits = Phone(visits=3, modes=("normal",) * 2).tables()
     with pytest.raises(InputError, match="no pads"):

@@ -70,6 +70,12 @@ def test_losses_are_beside_the_verdict(make):
     assert "losses not recorded" in shown(make("honest", dropped=None), 140)
 
 
+def test_every_bound_is_printed(make):
+    result = make("honest")
+    result["basis"]["options"] = {"margin": 0.3, "alpha": 0.01, "baseline": "be\x1bfore", "stop_ratio": 0.1}
+    assert "Options: alpha 0.01, baseline be\\u001bfore, margin 0.3, stop_ratio 0.1" in shown(result, 140)
+
+
 def test_many_destinations_say_how_many_are_left_out(make):
     assert "220 more destinations" in shown(make("many"), 100)
 

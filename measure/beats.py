@@ -21,15 +21,15 @@ FRACTIONS = (1.0, 0.5)
 LEAST_SHARP = 0.7  # R of a beacon: below, a clock is too loose to be called one
 
 
-def sharpest(intervals: Floats) -> tuple[Floats, Floats]:
-    """By row the period with the largest R, and that R; intervals: float64[rows, n].
+def sharpest(intervals: npt.NDArray[np.floating]) -> tuple[Floats, Floats]:
+    """By row the period with the largest R, and that R; intervals: float64[rows, n], or float32 where many rows are only compared.
 
     Intervals and not moments are folded: a clock that is re-armed at each beat drifts, but its intervals stay.
     """
     typical = np.median(intervals, axis=1)
-    best, top = typical.copy(), np.full(len(intervals), -1.0)
+    best, top = typical.astype(np.float64), np.full(len(intervals), -1.0)
     for fraction in FRACTIONS:
-        for factor in np.exp(np.linspace(np.log(1 - AROUND), np.log(1 + AROUND), PERIODS)):
+        for factor in np.exp(np.linspace(np.log(1 - AROUND), np.log(1 + AROUND), PERIODS)).tolist():
             period = typical * fraction * factor
             sharp = np.cos(2 * np.pi * intervals / period[:, None]).mean(axis=1)
             sharp -= 0.02 * (fraction != 1)  # of two periods that fit alike the longer one

@@ -47,7 +47,7 @@ def coupling(item: Item) -> str:
             f" (q {_q(of['q'])})"
         )
         modes = [visible(mode) for mode, each in of["modes"].items() if each["verdict"] == "locked"]
-        silent = [visible(mode) for mode, each in of["modes"].items() if not each["uploads"] and each["visits"]]
+        silent = [visible(mode) for mode, each in of["modes"].items() if not each["uploads"] and each["verdict"] == "not_locked"]
         told += f"; in {listed(modes)} sessions each on its own" if len(modes) > 1 else ""
         told += f"; none in {listed(silent)} sessions" if silent else ""
         return f"{told}. {_cause(of)}"

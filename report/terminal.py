@@ -79,12 +79,10 @@ class Comparison:
 
     def _coupling(self) -> Iterator[RenderableType]:
         shown = experiments.worth_telling(findings.rows(self.result), MOST_COUPLED)
-        if shown:
-            yield Text("Do uploads follow visits?", style="bold")
-            for item in shown:
-                yield _bullet(experiments.coupling(item))
-            for line in experiments.heartbeats(self.result):
-                yield _bullet(line)
+        told = [*map(experiments.coupling, shown), *experiments.heartbeats(self.result)]
+        if told:
+            yield Text("Do uploads follow visits?" if shown else "Heartbeats", style="bold")
+            yield from map(_bullet, told)
             yield Text("")
 
     def _verdict(self) -> Iterator[RenderableType]:

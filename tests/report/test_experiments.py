@@ -5,7 +5,7 @@ from crafting.visiting import Phone
 from rich.console import Console
 from wiretally.measure.comparison import CompareOptions, compare
 from wiretally.measure.probe import ProbeOptions, probe
-from wiretally.report import experiment_charts, experiments, probe_html
+from wiretally.report import experiment_charts, experiments, html, probe_html, terminal
 from wiretally.report.probe_terminal import Probe
 
 EVIL = "<script>alert(1)</script>\x1b[2J\u202eevil"
@@ -72,6 +72,26 @@ def test_a_heartbeat_is_said_to_be_no_page_report_only_where_coupling_says_so(co
         assert experiments.heartbeats(result)[0].endswith(words)
     assert experiments.heartbeats({"beacons": [beat], "destinations": [{**item, "coupling": None}]})[0].endswith("is not settled.")
     assert not experiments.heartbeats(compared)
+
+
+def test_heartbeats_are_named_where_no_visit_is_known(compared):
+    beat = {"device": "192.0.2.1", "key": "beat.vendor", "owner": None, "uploads": 30, "period_s": 37.0, "jitter_ms": 100.0,
+            "sharpness": 1.0, "size": 90.0, "size_spread": 0.0, "same_size": True, "p": 0.001, "q": 0.01, "verdict": "heartbeat", "note": None}  # fmt: skip
+    bare = {**compared, "beacons": [beat], "destinations": [{**item, "coupling": None} for item in compared["destinations"]]}
+    screen = Console(width=100, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
+    screen.print(terminal.comparison(bare))
+    for text in (screen.export_text(), html.render(bare)):
+        assert "Uploads to beat.vendor come every 37 s" in " ".join(text.split())
+        assert "Do uploads follow visits?" not in text
+
+
+def test_a_mode_without_uploads_is_named_only_where_that_was_tested(compared):
+    item = told(compared, "counted.vendor")
+    for verdict, words in (("not_locked", "; none in normal sessions"), ("inconclusive", "(q")):
+        modes = item["coupling"]["modes"] | {"normal": item["coupling"]["modes"]["normal"] | {"uploads": 0, "verdict": verdict}}
+        said = experiments.coupling({**item, "coupling": item["coupling"] | {"modes": modes}})
+        assert ("none in normal" in said) == (verdict == "not_locked")
+        assert words in said
 
 
 def test_the_page_and_the_table_of_the_probe_hold_no_markup_of_others(probed):

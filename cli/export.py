@@ -60,15 +60,21 @@ def export(
     with ExitStack() as stack:
         look = stack.enter_context(progress.bar(quiet=quiet))
         sinks: dict[str, Sink | ZeekSink] = {}
+        logs: list[ZeekSink] = []
         for name in wanted:
             if form == "zeek":
-                sinks[FROM[name]] = stack.enter_context(ZeekSink(name, str(folder / f"{name}.log")))
+                logs.append(stack.enter_context(ZeekSink(name, str(folder / f"{name}.log"))))
+                sinks[FROM[name]] = logs[-1]
             else:
                 sinks[name] = stack.enter_context(open_sink(polars_schema(TABLES[name]), form, str(folder / f"{name}.{form}")))
         warn = progress.warner(quiet=quiet)
         watching: Any = cli.given(progress=look, warn=warn)
-        stream = pipeline.frames(files, tuple(sinks), attributor, **settings, **watching)
+        tables_of = {*sinks, "flows"} if logs else set(sinks)
+        stream = pipeline.frames(files, tuple(tables_of), attributor, **settings, **watching)
         for name, frame in attribution.with_warnings(stream, attributor, warn):
-            sinks[name].write(frame)
+            for log in logs if name == "flows" else ():
+                log.learn(frame)
+            if name in sinks:
+                sinks[name].write(frame)
     if not quiet:
         typer.echo(f"wiretally: {len(wanted)} files in {escaped(output)}", err=True)

@@ -23,6 +23,7 @@ from .dns.rdata import aliases
 from .dns_rows import DnsRows
 from .intern import Names as InternedNames
 from .intern import raw, texts
+from .ip import PROTOCOL_ICMP, PROTOCOL_ICMP6
 from .records import picked
 from .rows import Taken
 from .state import (
@@ -51,6 +52,8 @@ LATER = frozenset(column.name for column in ATTRIBUTION)
 # of a flow that goes on the exchanges hold the counters; gaps are told at its end
 ENDED = frozenset(column.name for column in COUNTERS) | {f"{way}_gap_{what}_ms" for way in ("up", "down") for what in ("mean", "std")}
 ALPN_OF_DNS = {"dot": SERVICE_DOT, "doq": SERVICE_DOQ}  # RFC 7858 §3.2 by the IANA registry, RFC 9250 §4.1.1
+SIGNS = tuple("".join(letter for bit, letter in enumerate("SsFf") if code >> bit & 1) for code in range(16))
+OF_SYN, OF_FIN = np.array([1, 2]), np.array([4, 8])  # what each way's counts for
 ECH_WORDS = ("none", "grease_or_real", "outer")
 VERSION_WORDS = {0x0300: "SSL3.0", 0x0301: "1.0", 0x0302: "1.1", 0x0303: "1.2", 0x0304: "1.3",
                  0xFEFF: "DTLS1.0", 0xFEFD: "DTLS1.2", 0xFEFC: "DTLS1.3"}  # fmt: skip
@@ -176,6 +179,7 @@ class Frames:
         remote, local = np.where(client_up, rtt_there, rtt_back), np.where(client_up, rtt_back, rtt_there)
         least, initial = cold["rtt_min_ns"] - 1, cold["initial_rtt_ns"] - 1
         version = np.where(cold["tls_version"] != 0, cold["tls_version"], shapes["best"])
+        icmp = np.isin(flows["kind"] & 0xFF, (PROTOCOL_ICMP, PROTOCOL_ICMP6))
         out: dict[str, Any] = {
             "flow_id": columns.identifiers(cold["flow_id"]),
             "community_id": pl.Series(identities, dtype=pl.String()),
@@ -209,6 +213,9 @@ class Frames:
             "first_packets": columns.packets(flows["counts"][:, :, PACKETS].sum(axis=1), firsts),
             "zero_rtt": columns.flags(cold["zero_rtt"] != 0, spoke_quic),
             "migrations": columns.numbers(cold["migrations"], spoke_quic, pl.UInt32),
+            "tcp_signs": columns.coded(SIGNS, cold["syn"] @ OF_SYN + cold["fin"] @ OF_FIN),
+            "icmp_type": columns.numbers(flows["kind"] >> 24 & 0xFF, icmp, pl.UInt16),
+            "icmp_code": columns.numbers(flows["kind"] >> 16 & 0xFF, icmp, pl.UInt16),
             "end": columns.coded(END_NAMES, flows["end"]),
         }  # fmt: skip
         return columns.framed(FLOWS, out, without)

@@ -50,7 +50,8 @@ def test_a_store_as_zeek_logs(tmp_path, seen):
     for log, table in (("conn", seen.flows), ("dns", seen.dns), ("ssl", seen.tls)):
         lines = [line for line in (tmp_path / f"{log}.log").read_text().splitlines() if not line.startswith("#")]
         assert len(lines) == table.height > 0
-    assert {line.split("\t")[1] for line in lines} <= set(seen.flows["flow_id"])
+        assert {line.split("\t")[1] for line in lines} <= set(seen.flows["flow_id"]), log  # all join conn.log
+    assert {line.split("\t")[6] for line in lines} == {"TLSv13"}
 
 
 def test_one_table_only_and_faults(tmp_path):

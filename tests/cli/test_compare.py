@@ -58,6 +58,19 @@ def test_the_bytes_are_those_that_the_servers_counted(arm, results):
     assert max(errors) <= 0.03
 
 
+@pytest.mark.parametrize("arm", ARMS)
+def test_the_phone_s_own_clock_is_the_only_heartbeat_and_pages_are_blamed_for_their_own_uploads_only(arm, results):
+    truth = json.loads((SAMPLES / arm / "truth.json").read_text())
+    beats = [each for each in results[arm]["beacons"] if each["verdict"] == "heartbeat"]
+    assert [each["key"] for each in beats] == ["data.mistat.intl.xiaomi.com"]
+    assert beats[0]["period_s"] == pytest.approx(truth["heartbeat_seconds"], rel=0.01)
+    coupled = {item["key"]: item["coupling"] for item in results[arm]["destinations"] if item["coupling"]["verdict"] == "locked"}
+    assert set(coupled) - {TELEMETRY, ALTERNATIVE} == {"www.google-analytics.com", "cdn.assetdock.example"}
+    for key, of in coupled.items():
+        assert (of["sites_coupled"] == of["sites"]) == (key in {TELEMETRY, ALTERNATIVE})
+        assert (of["site_p"] is not None and of["site_p"] <= 0.05) == (key not in {TELEMETRY, ALTERNATIVE})
+
+
 def test_what_it_rests_on(results):
     result = results["leaky"]
     assert result["schema"] == "wiretally.compare/1"

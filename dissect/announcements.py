@@ -181,9 +181,10 @@ def by_dns(dns: pl.DataFrame) -> pl.DataFrame:
     import polars as pl
 
     schema = polars_schema(ANNOUNCED)
-    said = dns.filter(pl.col("service").is_in(["mdns", "llmnr"]))
-    if not said.height:
+    local = (dns["service"] == "mdns") | (dns["service"] == "llmnr")
+    if not local.any():
         return pl.DataFrame(schema=schema)
+    said = dns.filter(local)
     both = said.select("time", "service", told=pl.concat_list("answers", "additional")).with_row_index("message")
     told = both.filter(pl.col("told").list.len() > 0)
     if not told.height:

@@ -127,11 +127,17 @@ def _transactions(asked: Array, said: Array, ends: Array, answers: Array, paired
         **columns.ends(ends),
         "service": columns.coded(SERVICE_NAMES, ends["service"]),
         "id": pl.Series(asked["id"].astype(np.uint16)),
-        "qname": columns.chosen(names, asked["qname"]).replace(".", ""),
+        "qname": _hosts(names, asked["qname"]),
         "qtype": columns.worded(type_name, asked["qtype"], asked["qname"] != 0),
         "rcode": columns.worded(rcode_name, said["rcode"], has_answer),
         "latency_ms": columns.milliseconds(answers["time"] - ends["time"], paired),
     }  # fmt: skip
+
+
+def _hosts(names: pl.Series, numbers: Array) -> pl.Series:
+    """Names without a final dot: the root is the empty one."""
+    found = columns.chosen(names, numbers)
+    return found.replace(".", "") if (found == ".").any() else found
 
 
 def _extensions(asked: Array, said: Array, interned: Names) -> dict[str, pl.Series]:
@@ -159,7 +165,7 @@ def _records(records: Array, texts: list[str | None], names: pl.Series, interned
     flat = pl.DataFrame(
         {
             "row": owner,
-            "name": columns.chosen(names, records["name"]).replace(".", ""),
+            "name": _hosts(names, records["name"]),
             "type": columns.worded(type_name, records["type"], np.ones(total, bool)),
             "data": pl.Series(rdata_texts(records, texts, interned), dtype=pl.String()),
             "ttl": pl.Series(records["ttl"].astype(np.uint32)),

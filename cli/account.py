@@ -31,6 +31,17 @@ class Account:
         self._minute = time.time_ns() // MINUTE_NS
         self._base: tuple[Counters, npt.NDArray[np.int64]] | None = None
         self._lean = 0
+        self._span: tuple[int, int] | None = None  # first and last packet of the minute, ns
+
+    def saw(self, times: npt.NDArray[np.int64]) -> None:
+        """Packets have come; times: int64[n], n > 0, ns, nearly in order."""
+        first, last = int(times.min()), int(times.max())
+        self._span = (first, last) if self._span is None else (min(first, self._span[0]), max(last, self._span[1]))
+
+    def move_clock(self, ns: int) -> None:
+        """The clock that stamps packets was stepped by `ns`: the minute that goes on is told by the new one."""
+        if self._span is not None:
+            self._span = (self._span[0] + ns, self._span[1] + ns)
 
     def degrade(self, lean: int) -> None:
         """Something is being left out; the minute says the most that was."""
@@ -46,10 +57,8 @@ class Account:
         before, base = self._base
         gained = total - base
         minute = time.time_ns() // MINUTE_NS
-        known = counters[counters[:, state.SEEN] > 0]
-        some = len(known) and gained[state.SEEN]
+        first, last = self._span or (None, None)
         linktypes = dict.fromkeys(each.linktype for each in capture.interfaces)
-        last = int(known[:, state.LATEST].max()) if some else None
         row: dict[str, Any] = {
             "source": self._name,
             "linktype": ",".join(LINKTYPE_NAMES.get(kind, str(kind)) for kind in linktypes) or None,
@@ -62,11 +71,11 @@ class Account:
             "counted": int(gained[state.COUNTED_PACKETS]),
             "cut_short": False,
             "degraded": DEGRADED[self._lean],
-            "first_seen": min(max(int(known[:, state.EARLIEST].min()), self._minute * MINUTE_NS), last) if last else None,
+            "first_seen": first,
             "last_seen": last,
         }
         over = end or minute != self._minute
         if over:
             self._base = (seen, total.copy())
-            self._minute, self._lean = minute, 0
+            self._minute, self._lean, self._span = minute, 0, None
         return pl.DataFrame([row], schema=polars_schema(CAPTURE)), over

@@ -122,15 +122,20 @@ class Service:
             self.warn(f"the clock was stepped by {step / NS:+,.1f} s; running flows are moved with it")
         if batch is None:
             if quiet := self.clocks.quiet():
-                self.dissector.move_clock(quiet)
+                self._move_clock(quiet)
             return
         if self.recorder is not None:
             self.recorder.take(batch)
         for first, end, moved in self.clocks.stretches(batch.packets["ts_ns"]):
             if moved:
-                self.dissector.move_clock(moved)
+                self._move_clock(moved)
             else:
+                self._account.saw(batch.packets["ts_ns"][first:end])
                 self.dissector.feed(PacketBatch(batch.buffer, batch.packets[first:end]))
+
+    def _move_clock(self, ns: int) -> None:
+        self.dissector.move_clock(ns)
+        self._account.move_clock(ns)
 
     def _new(self) -> tuple[Taken, tuple[pl.DataFrame, bool], list[Step]]:
         """What has come since the last time, all of one moment."""

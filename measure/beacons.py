@@ -38,6 +38,7 @@ MIN_UPLOADS = SIZES[0] + 1
 MOST_TESTED = 5000
 TIE, ROUNDED = 1e-12, 1e-6  # the latter in single precision, which is enough to compare and four times as fast
 SAME_SIZE = 0.1  # relative deviation below which sizes are called regular
+SHORTEST = 1e-3  # s between uploads that were dealt to one moment: a period is above 0
 DEALT = 40  # intervals, the first ones, that are looked at where lags are dealt anew: enough for what a clock adds
 VISITED, LOCKED = "was itself visited", "follows visits"
 
@@ -102,7 +103,7 @@ def _dealt(moments: Floats, visits: Floats, resamples: int, seed: int) -> int:
     """How many of the draws beat as well whose uploads follow the same visits by each other's lags; before the first: it leads them."""
     latest = visits[np.maximum(np.searchsorted(visits, moments, side="right") - 1, 0)]
     lags = np.random.default_rng(seed).permuted(np.tile(moments - latest, (resamples, 1)), axis=1)
-    drawn = np.diff(np.sort(latest + lags, axis=1), axis=1)
+    drawn = np.maximum(np.diff(np.sort(latest + lags, axis=1), axis=1), SHORTEST)
     real, *others = sharpest(np.vstack([np.diff(moments), drawn]).astype(np.float32))[1]
     return int((np.array(others) >= real - ROUNDED).sum())
 

@@ -20,8 +20,8 @@ control for what a session's start causes: where uploads there stand at the same
 A clock that beats on through all sessions is the other control: in each it stands where the one before left it, so that where
 a session takes nearly a whole number of beats it stands alike to the visits of all, which turning sessions one by one does not
 foresee. But what visits arm cannot keep better time than they do. So uploads whose intervals are whole multiples of one period,
-closer than visits are regular, are `not_locked` whatever p says, but for those off the beat. Visits at regular intervals
-cannot be told from a clock.
+closer than visits are regular, are `not_locked` whatever p says, but for those off the beat; and so are those that keep the
+period in idle sessions too, where nothing arms them. Without idle sessions visits at regular intervals cannot be told from a clock.
 
 Rules: an upload is an exchange with at least `LEAST_BYTES` up; those less than a second apart are one.
 """
@@ -58,7 +58,9 @@ CLOCK_LEAST, CLOCK_MOST = 16, 400  # intervals from which a clock is told, and t
 CLOCK_SHARP = 0.9
 TIGHTER = 4  # times that a clock keeps better time than the visits
 ON_BEAT = 0.1  # of a period
+IDLE_BEATS, STEADILY = 8, 0.9  # intervals in idle sessions from which a clock is told, and the share of them that is on the beat
 CLOCK = "uploads come like clockwork every {:.3g} s, in better time than the visits: a heartbeat"
+CLOCK_IDLE = "uploads come like clockwork every {:.3g} s, in idle sessions too, where nothing was visited: a heartbeat"
 IDLE_TOO = "as often in idle sessions, where nothing was visited: it follows the start of a session"
 
 
@@ -167,9 +169,9 @@ def _measured(
     for item, value, each in zip(items, q, asked, strict=True):
         item["q"] = _number(value)
         item["verdict"] = _verdict(item, setting)
-        period = _clock(each, table, setting.least_share) if item["verdict"] != NOT_LOCKED else None
-        if period is not None:
-            item["verdict"], item["note"] = NOT_LOCKED, CLOCK.format(period / spans.NS)
+        clock = _clock(each, table, sessions, setting) if item["verdict"] != NOT_LOCKED else None
+        if clock is not None:
+            item["verdict"], item["note"] = NOT_LOCKED, clock
         elif item["verdict"] == LOCKED and _as_often_idle(item, each, table, sessions, setting):
             item["verdict"], item["note"] = INCONCLUSIVE, IDLE_TOO
     return items
@@ -251,17 +253,23 @@ def _verdict(item: dict[str, Any], setting: Setting) -> str:
     return NOT_LOCKED if bound is not None and bound < setting.least_share else INCONCLUSIVE
 
 
-def _clock(each: _Asked, table: Table, least_share: float) -> float | None:
-    """The period in ns of the clock that the uploads follow, where they keep better time than what visits arm ever could."""
+def _clock(each: _Asked, table: Table, sessions: Sequence[Session], setting: Setting) -> str | None:
+    """What is said of the clock that the uploads follow, where they do as what visits arm never could."""
     between, of_visits = _intervals(each.session, each.at), _intervals(table.session[each.visits], table.at[each.visits])
-    if len(between) < CLOCK_LEAST or len(of_visits) < CLOCK_LEAST:
+    if len(between) < CLOCK_LEAST:
         return None
     period, sharp = (float(found[0]) for found in sharpest(between[None, :CLOCK_MOST]))
     period = exact(between, period)
     off = np.abs(off_beat(between, period))
-    irregular = np.median(np.abs(of_visits - np.median(of_visits)))
-    few = (off > ON_BEAT * period).sum() < least_share * min(len(each.at), len(each.visits))
-    return period if sharp >= CLOCK_SHARP and few and TIGHTER * np.median(off) < irregular else None
+    few = (off > ON_BEAT * period).sum() < setting.least_share * min(len(each.at), len(each.visits))
+    if sharp < CLOCK_SHARP or not few:
+        return None
+    if len(of_visits) >= CLOCK_LEAST and TIGHTER * np.median(off) < np.median(np.abs(of_visits - np.median(of_visits))):
+        return CLOCK.format(period / spans.NS)
+    idle = np.array([session.mode == setting.idle for session in sessions])[each.session]
+    quiet = np.abs(off_beat(_intervals(each.session[idle], each.at[idle]), period))
+    beats = len(quiet) >= IDLE_BEATS and (quiet <= ON_BEAT * period).mean() >= STEADILY
+    return CLOCK_IDLE.format(period / spans.NS) if beats else None
 
 
 def _intervals(session: Array, at: Array) -> lags.Floats:

@@ -113,11 +113,11 @@ def test_an_owner_is_told_by_all_its_hosts():
 class Resonant(Story):
     """Sessions as long as a whole number of beats, pages opened at much the same moments of each."""
 
-    def __init__(self, spread):
-        super().__init__(idle=0)
+    def __init__(self, spread, idle=0):
+        super().__init__(idle=idle)
         random = np.random.default_rng(9)
         self.visits = [Visit(session.start + int((30 + 20 * number + random.uniform(-spread, spread)) * NS), session.session, "https://www.a.example/")
-                       for session in self.sessions for number in range(8)]  # fmt: skip
+                       for session in self.sessions if session.mode != "idle" for number in range(8)]  # fmt: skip
 
 
 def test_a_clock_that_stands_alike_in_all_sessions_is_no_lock():
@@ -130,6 +130,15 @@ def test_a_clock_that_stands_alike_in_all_sessions_is_no_lock():
 
 def test_visits_as_regular_as_a_clock_cannot_be_told_from_one():
     assert Resonant(spread=0).after("report.vendor", 15).told()["report.vendor"]["verdict"] == "locked"
+
+
+def test_a_clock_that_beats_on_in_idle_sessions_is_told_from_visits_as_regular_as_it_is():
+    found = Resonant(spread=0, idle=1).beat("beat.vendor", 20).after("report.vendor", 15).told()
+    assert found["beat.vendor"]["p"] <= 0.05
+    assert found["beat.vendor"]["verdict"] == "not_locked"
+    assert "in idle sessions too" in found["beat.vendor"]["note"]
+    assert found["report.vendor"]["verdict"] == "locked"
+    assert Resonant(spread=0).beat("beat.vendor", 20).told()["beat.vendor"]["verdict"] == "locked"  # nothing tells them apart
 
 
 def test_a_timer_that_visits_arm_again_is_no_clock_however_long_it_is():

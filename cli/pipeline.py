@@ -225,7 +225,7 @@ def _asked(
     found = _gathered(frames(listed, tables, **options), tables)
     who = naming.resolved(marks, naming.Directory(found.get("devices")), lenient=stored)
     if stored:
-        who = naming.still_kept(who, found["exchanges"])
+        who = naming.still_kept(who, found["exchanges"], found["capture"])
     return found, who, visited, digests([path for path in listed if not is_store(path)])  # a store goes on
 
 
@@ -237,10 +237,10 @@ def by_device(paths: Paths, sessions: str | PathLike[str] | None, **options: Unp
     listed = _listed(paths)
     marks = inputs.read_sessions(str(sessions), closed=False) if sessions is not None else marked(listed)
     stored = any(map(is_store, listed))
-    tables = ("devices", "exchanges") if stored else ("devices",) if naming.ask_for_devices(marks) else ()
+    tables = ("devices", "exchanges", "capture") if stored else ("devices",) if naming.ask_for_devices(marks) else ()
     found = _gathered(frames(listed, tables, **options), tables) if tables else {}
     who = naming.resolved(marks, naming.Directory(found.get("devices")), lenient=stored)
-    return naming.still_kept(who, found["exchanges"]) if stored else who
+    return naming.still_kept(who, found["exchanges"], found["capture"]) if stored else who
 
 
 def _renamed(result: dict[str, Any], who: Resolved) -> dict[str, Any]:

@@ -157,11 +157,16 @@ def _ended(known: Sequence[tuple[Session, str]], told: list[str] | None) -> list
     return found
 
 
-def still_kept(who: Resolved, exchanges: pl.DataFrame) -> Resolved:
-    """Without the sessions of a time of which a store keeps nothing any more: they would count as silence. Raises InputError where none is left."""
-    earliest = exchanges["start"].dt.epoch("ns").min()
-    if not isinstance(earliest, int):
+def still_kept(who: Resolved, exchanges: pl.DataFrame, capture: pl.DataFrame) -> Resolved:
+    """Without the sessions of a time of which a store keeps nothing any more: they would count as silence.
+
+    exchanges, capture: tables of the contract; what is older was deleted from both. Raises InputError where no session is left.
+    """
+    first = [exchanges["start"].dt.epoch("ns").min(), capture["first_seen"].dt.epoch("ns").min()]
+    known = [each for each in first if isinstance(each, int)]
+    if not known:
         return who
+    earliest = min(known)
     gone = [each.session for each in who.sessions if each.end is not None and each.end <= earliest]
     kept = [each for each in who.sessions if each.session not in gone]
     if not kept:

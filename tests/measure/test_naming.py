@@ -126,10 +126,12 @@ def test_of_what_was_marked_while_it_ran_the_unknown_is_left_out():
 
 def test_sessions_of_which_nothing_is_kept_any_more_are_left_out():
     found = resolved(hours(("a", MAC, 1, 2), ("b", MAC, 3, 5), ("c", MAC, 5, 6)), Directory(devices(PHONE)), lenient=True)
-    kept = still_kept(found, frame("exchanges", [{"start": moment(4 * HOUR)}, {"start": moment(5 * HOUR)}]))
+    exchanges, silent = frame("exchanges", [{"start": moment(4 * HOUR)}, {"start": moment(5 * HOUR)}]), frame("capture", [])
+    kept = still_kept(found, exchanges, silent)
     assert [each.session for each in kept.sessions] == ["b", "c"]
     assert kept.told == ["nothing is kept any more of the time of session(s) a: left out",
                          "what is kept begins in the middle of session(s) b: they may have uploaded more"]  # fmt: skip
-    assert still_kept(found, frame("exchanges", [])) == found
+    assert still_kept(found, exchanges.clear(), silent) == found
+    assert still_kept(found, exchanges, frame("capture", [{"first_seen": moment(HOUR)}])) == found  # it was silence
     with pytest.raises(InputError, match="nothing is kept of the time of any"):
-        still_kept(found, frame("exchanges", [{"start": moment(9 * HOUR)}]))
+        still_kept(found, frame("exchanges", [{"start": moment(9 * HOUR)}]), silent)

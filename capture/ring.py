@@ -143,7 +143,7 @@ class RingCapture(LiveCapture):
         linktype = self.interfaces[self._interface].linktype
         count, joined, _ = walk_block(ring.octets, ring.halves, ring.words, block, self._interface, linktype,
                                    ring.device.longest, self._packets)  # fmt: skip
-        self._delivered += count
+        self._delivered += int(count)  # a NumPy number where kernels run uncompiled
         if joined and not self._joined:
             self.options.notify(f"{shown(self.name)}: the receiver joins packets, so that they and their headers are "
                                 f"counted too few: ethtool -K {shown(self.name)} gro off lro off")  # fmt: skip

@@ -234,7 +234,7 @@ def needed(a: Array, c: Array, idle: float, margin: float, alpha: float, tests: 
     """Sessions per mode that would settle it at 80 % power, by the spread seen so far; None beyond a thousand.
 
     Either the ratio is shown to be within the margin (two one-sided tests), or the difference to be there, whichever
-    takes fewer; and never so few that the permutation cannot reach alpha over all tests.
+    takes fewer, the latter over all tests; and never so few that the permutation cannot reach alpha over these.
     """
     below, above = a.mean() - idle, c.mean() - idle
     spread = a.var(ddof=1) + c.var(ddof=1)
@@ -245,7 +245,7 @@ def needed(a: Array, c: Array, idle: float, margin: float, alpha: float, tests: 
     room = min(ratio - (1 - margin), 1 + margin - ratio)
     wanted = [(stats.norm.ppf(1 - alpha) + beta) ** 2 * relative / room**2] if room > 0 else []
     if ratio != 1:
-        wanted.append((stats.norm.ppf(1 - alpha / 2) + beta) ** 2 * relative / (ratio - 1) ** 2)
+        wanted.append((stats.norm.ppf(1 - alpha / 2 / max(tests, 1)) + beta) ** 2 * relative / (ratio - 1) ** 2)
     least = next(n for n in range(2, 100) if smallest_p(n, n) <= alpha / max(tests, 1))
     count = max(int(np.ceil(min(wanted))), least) if wanted else None
     return count if count is not None and count <= 1000 else None

@@ -39,7 +39,8 @@ if TYPE_CHECKING:
 
 TICK = 1.0  # seconds between transactions
 WAIT = 0.25  # seconds that the ring may be silent before the clock is looked at
-PRUNE_EVERY = 60.0
+PRUNE_EVERY = 60.0  # seconds; while something goes, a stretch with each transaction
+LIGHTEN_EVERY = 60.0
 STUCK = 300.0  # seconds that the keeper may take before the watchdog is left to bite
 MANY_NAMES = 1 << 17  # names that are remembered before those that nothing refers to are forgotten
 NS = 1_000_000_000
@@ -73,7 +74,7 @@ class Service:
         self._reloading = False
         self._steps: list[Step] = []
         self._account = Account(capture.name)
-        self._pruned = time.monotonic()
+        self._pruned = self._lightened = time.monotonic()
 
     def ask_reload(self) -> None:
         """For a signal handler: databases and local networks are read again soon."""
@@ -153,8 +154,11 @@ class Service:
         if self.told and capture[1]:
             self.told(capture[0])
         self.ticks += 1
-        if time.monotonic() - self._pruned >= PRUNE_EVERY and not self.store.full and not self._prune():
-            self._pruned = time.monotonic()
+        now = time.monotonic()
+        if now - self._pruned >= PRUNE_EVERY and not self.store.full and not self._prune():
+            self._pruned = now
+        if now - self._lightened >= LIGHTEN_EVERY:
+            self._lightened = now
             memory.give_back()
 
     def _prune(self) -> int:

@@ -56,7 +56,7 @@ CLOSING = 20.0  # seconds that the end may spend on folding; readers do not need
 SUPERSEDED = 16  # rows of exchanges that go on, of which folding leaves one: what they count for
 ORDER = (RUNNING, "flows", "exchanges", OPEN, "tls", "dns", "http", "announced")  # of the blocks of one moment
 PRUNE_ROWS, PRUNE_PAGES = 20_000, 2_000  # deleted and given back to the file system in one go: the writer goes on between
-SPARE_PAGES, SPARE_SHARE = 1_000, 8  # that stay free, since the journal fills them again; of those in use an eighth at most
+SPARE_PAGES, SPARE_SHARE = 4_000, 8  # that stay free, since the journal fills them again; of those in use an eighth at most
 
 
 class Store:

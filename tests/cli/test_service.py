@@ -157,3 +157,13 @@ def test_names_are_thinned_while_it_runs(run, monkeypatch):
     assert sorted(found["tls"]["sni"].to_list()) == sorted(f"n{n}.example" for n in range(20))
     assert found["flows"]["name"].null_count() == 0
     assert np.unique(found["flows"]["ja4"].to_list()).size == found["tls"]["ja4"].n_unique()
+
+
+def test_memory_is_given_back_while_retention_goes_on_deleting(run, monkeypatch):
+    given_back = []
+    monkeypatch.setattr(module, "PRUNE_EVERY", 0.0)
+    monkeypatch.setattr(module, "LIGHTEN_EVERY", 0.0)
+    monkeypatch.setattr(module.memory, "give_back", lambda: given_back.append(True))
+    monkeypatch.setattr(Store, "prune", lambda *_, **__: 1)
+    run([Tcp(START + n * SECOND, port=41_000 + n).open().items for n in range(3)])
+    assert given_back

@@ -202,9 +202,11 @@ def test_what_came_in_a_rest_is_no_backlog_and_what_came_since_is(link):
             while capture._ring.waiting() < 6:
                 time.sleep(0.01)
             whole = capture.backlog()
-            assert 5 / 16 < whole <= capture._ring.waiting() / 16  # all but the last are nearly full
+            assert 1 / 8 < whole <= capture._ring.waiting() / 16  # a block may be handed over before it is full
+            capture._rested = capture._ring.blocks
+            assert capture.backlog() == 0
             capture._rested = 4
-            assert 3.5 / 16 < whole - capture.backlog() <= 4 / 16
+            assert 0 < capture.backlog() < whole
             until(batches, lambda found: len(found) >= 400)
             assert next(batches) is None
             assert (capture._rested, capture.backlog(), capture.counters().delivered) == (0, 0.0, turn * 400)

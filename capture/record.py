@@ -23,7 +23,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Self
+from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 import numpy as np
 
@@ -45,6 +45,7 @@ BYTE_ORDER = 0x1A2B3C4D
 NS = 9  # if_tsresol: 10^-9 s
 QUEUED_BYTES = 32 << 20  # blocks that wait for the disk
 SUMS = "SHA256SUMS"
+SUMS_TEXT: Any = {"encoding": "utf-8", "errors": "surrogateescape"}  # whatever a bad card has made of it
 PIECE = 1 << 20
 SYNC_EVERY = 1.0  # seconds: what a pulled plug may cost
 LEVEL = 3  # of zstd
@@ -266,6 +267,8 @@ class Recorder:
         except OSError as error:
             self._warn(f"{shown(str(path))}: stays as it is: {error.strerror}")
             self._left.append(path)
+        except Exception as error:  # noqa: BLE001  (nobody looks at what this thread ends with)
+            self._warn(f"{shown(str(path))}: stays as it is: {shown(str(error))}")
 
     def _compressed(self, path: Path) -> Path:
         """`path` through zstd, under the same name with .zst once that is whole."""
@@ -291,8 +294,8 @@ class Recorder:
     def _list(self, names: set[str], line: str = "") -> None:
         """The list without `names` and with `line`: another file that takes its name, so that no line is ever half there."""
         sums, part = self.folder / SUMS, self.folder / f"{SUMS}.part"
-        old = sums.read_text(encoding="utf-8").splitlines(keepends=True) if sums.exists() else []
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as out:
+        old = sums.read_text(**SUMS_TEXT).splitlines(keepends=True) if sums.exists() else []
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", **SUMS_TEXT) as out:
             out.writelines([each for each in old if each.endswith("\n") and each[66:-1] not in names])
             out.write(line)
             out.flush()
@@ -309,7 +312,7 @@ class Recorder:
         if self.most_bytes is None or not sums.exists():
             return
         there = {path.name: path for path in self.folder.glob("*.pcapng.zst")}
-        lines = sums.read_text(encoding="utf-8").splitlines()
+        lines = sums.read_text(**SUMS_TEXT).splitlines()
         files = [there[line[66:]] for line in lines if line[66:] in there]
         sizes = {path: path.stat().st_size for path in files}
         held, gone = sum(sizes.values()), list[Path]()

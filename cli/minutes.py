@@ -3,7 +3,8 @@
 Theory: `wiretally live -o -` feeds a log or a monitor; the same rows stand in the store. Text is a line a minute, for a
 person.
 
-Rules: nobody who looks on can stop the capture: where rows are not taken any more this is said once, and counting goes on.
+Rules: a file has each row from the moment on that it is told, behind those of earlier runs. Nobody who looks on can stop
+the capture: where rows are not taken any more this is said once, and counting goes on.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from typing import TYPE_CHECKING, Literal, Self
 from ..core.errors import WiretallyError
 from ..core.schema import CAPTURE, polars_schema
 from ..store.cells import escaped, times_as_text
-from ..store.files import Sink, open_sink
-from ..store.output import ReaderGoneError, nobody_reads
+from ..store.files import CsvSink, JsonlSink, Sink
+from ..store.output import Output, ReaderGoneError, nobody_reads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,13 +39,16 @@ class Lines(Sink):
             self.output.write(f"{escaped(', '.join(words))}\n".encode())
 
 
+SINKS: dict[str, type[Sink]] = {"text": Lines, "jsonl": JsonlSink, "csv": CsvSink}
+
+
 class Minutes:
     """A context manager; `tell` takes rows of the `capture` table."""
 
     def __init__(self, form: Form, target: str, warn: Callable[[str], None]) -> None:
         """Opens `target`; raises `EnvironmentFault` where it cannot be written."""
-        schema = polars_schema(CAPTURE)
-        self._sink: Sink | None = Lines(schema, target) if form == "text" else open_sink(schema, form, target)
+        schema, output = polars_schema(CAPTURE), Output(target, at_once=True)
+        self._sink: Sink | None = SINKS[form](schema, output)
         self._warn = warn
 
     def __enter__(self) -> Self:

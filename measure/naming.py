@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import replace
-from itertools import pairwise
+from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..core.errors import InputError
@@ -160,9 +160,9 @@ def _ended(known: Sequence[tuple[Session, str]], told: list[str] | None) -> list
 def still_kept(who: Resolved, exchanges: pl.DataFrame, capture: pl.DataFrame) -> Resolved:
     """Without the sessions of a time of which a store keeps nothing any more: they would count as silence.
 
-    exchanges, capture: tables of the contract; what is older was deleted from both. Raises InputError where no session is left.
+    exchanges, capture: tables of the contract; what ended earlier was deleted from both. Raises InputError where no session is left.
     """
-    first = [exchanges["start"].dt.epoch("ns").min(), capture["first_seen"].dt.epoch("ns").min()]
+    first = [exchanges["end"].dt.epoch("ns").min(), capture["first_seen"].dt.epoch("ns").min()]
     known = [each for each in first if isinstance(each, int)]
     if not known:
         return who
@@ -202,8 +202,11 @@ def _plain(name: str) -> str:
 def _is_router(spans: Sequence[tuple[str, int, int]]) -> bool:
     """Whether two of the addresses were in use side by side, as those of one device never are: of IPv4, without RFC 3927's."""
     theirs = sorted((first, last) for address, first, last in spans if "." in address and not address.startswith("169.254."))
-    for (first, last), (later, until) in pairwise(theirs):
+    furthest = theirs[0] if theirs else (0, 0)  # the one that lasts longest of those that began earlier
+    for later, until in theirs[1:]:
+        first, last = furthest
         shared, shorter = min(last, until) - later, min(last - first, until - later)
         if shared > 0 and shared >= SIDE_BY_SIDE * shorter:
             return True
+        furthest = max(furthest, (later, until), key=itemgetter(1))
     return False

@@ -36,7 +36,7 @@ from .layout import APPLICATION_ID, KEPT, insertion, lay_out, to_rows
 from .marks import follow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from types import TracebackType
 
     import polars as pl
@@ -73,6 +73,7 @@ class Store:
         self.lost_rows = 0
         self.full = False
         self._waiting: deque[_Moment] = deque()
+        self._steps: deque[tuple[int, int, int, str | None]] = deque()  # of the clock, not written yet
         self._minute = self._moment = 0
         self._account: list[tuple[object, ...]] = []  # the capture's row as it was last kept
         self._folded = time.monotonic()
@@ -158,18 +159,22 @@ class Store:
 
     def note_step(self, at_ns: int, step_ns: int, monotonic_ns: int, boot: str | None) -> None:
         """The wall clock was stepped by `step_ns`, to `at_ns`; what is kept from now on has the new times, and sessions go on by them."""
-        try:
+        self._steps.append((at_ns, step_ns, monotonic_ns, boot))
+        with self._writing():
+            self._write_steps()
+
+    def _write_steps(self) -> None:
+        while self._steps:
             self._connection.execute("BEGIN IMMEDIATE")
-            self._connection.execute("INSERT INTO clock_steps VALUES (?, ?, ?, ?)", (at_ns, step_ns, monotonic_ns, boot))
-            follow(self._connection, at_ns, step_ns, monotonic_ns, boot)
+            self._connection.execute("INSERT INTO clock_steps VALUES (?, ?, ?, ?)", self._steps[0])
+            follow(self._connection, *self._steps[0])
             self._connection.execute("COMMIT")
-        except sqlite3.OperationalError:  # a full disk: it has been said aloud as well
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
+            self._steps.popleft()
 
     def _try(self) -> None:
         """Writes what waits, oldest first, and folds when it is time."""
-        try:
+        with self._writing():
+            self._write_steps()
             while self._waiting:
                 self._write(self._waiting[0])
                 self._waiting.popleft()
@@ -178,6 +183,12 @@ class Store:
                     self.warn(f"{escaped(self.path)}: written again")
             if self._behind or time.monotonic() - self._folded >= FOLD_EVERY:
                 self.fold()
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        """What goes wrong meanwhile: a full disk or a lock is waited for, damage is the operator's."""
+        try:
+            yield
         except sqlite3.OperationalError as error:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
@@ -216,14 +227,11 @@ class Store:
 
         A stretch at a time: call it again while it says that something went.
         """
-        try:
+        gone = 0
+        with self._writing():
             gone = self._delete(now_ns, days, max_bytes)
-            return gone + self._give_back()
-        except sqlite3.OperationalError as error:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
-            self._wait(str(error))
-            return 0
+            gone += self._give_back()
+        return gone
 
     def _delete(self, now_ns: int, days: float | None, max_bytes: int | None) -> int:
         gone = 0
@@ -258,6 +266,9 @@ class Store:
                 f"DELETE FROM {name} WHERE rowid IN (SELECT rowid FROM {name} WHERE {column} < ?{ended} LIMIT {PRUNE_ROWS})",  # noqa: S608  (names of the schema)
                 (limit,),
             ).rowcount
+        # minutes without a packet have no time of their own: they are as old as those around them
+        gone += self._connection.execute(
+            "DELETE FROM capture WHERE last_seen IS NULL AND rowid < (SELECT min(rowid) FROM capture WHERE last_seen IS NOT NULL)").rowcount  # fmt: skip
         self._connection.execute("COMMIT")
         return gone
 

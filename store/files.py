@@ -31,10 +31,10 @@ WIDE = 200  # columns of a table that goes into a file or a pipe
 class Sink(ABC):
     """A context manager that takes frames; the file is in its place once it is left without an exception."""
 
-    def __init__(self, schema: Schema, target: str) -> None:
+    def __init__(self, schema: Schema, target: str | Output) -> None:
         """Opens `target` (`-`: standard output); raises `EnvironmentFault` where it cannot be written."""
         self.schema = dict(schema)
-        self.output = Output(target)
+        self.output = Output(target) if isinstance(target, str) else target
 
     def __enter__(self) -> Self:
         """The sink itself."""
@@ -70,10 +70,10 @@ class JsonlSink(Sink):
 class CsvSink(Sink):
     """RFC 4180 with a header line; missing is empty."""
 
-    def __init__(self, schema: Schema, target: str) -> None:
-        """Opens the target; the header goes before the first row, or alone."""
+    def __init__(self, schema: Schema, target: str | Output) -> None:
+        """Opens the target; the header goes before the first row, or alone; not behind what is in it already."""
         super().__init__(schema, target)
-        self._headed = False
+        self._headed = not isinstance(target, str) and target.behind_something
 
     def write(self, frame: pl.DataFrame) -> None:
         """Appends a line per row."""

@@ -33,6 +33,9 @@ LEAF = 0x0D  # of a table's tree: §1.6
 OURS = (b"CREATE TABLE open_exchanges (", b"CREATE TABLE clock_steps (")  # in the table of tables: §2.6
 LOG_MAGIC, LOG_HEADER, FRAME_HEADER = (0x377F0682, 0x377F0683), 32, 24  # §4.1
 ENDINGS = ("", "-wal", "-shm")
+# what keeps SQLite from looking is no damage: sqlite.org/rescode.html, the low byte of which is the primary code
+UNKNOWABLE, PRIMARY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR,
+                                 sqlite3.SQLITE_PERM, sqlite3.SQLITE_READONLY}), 0xFF  # fmt: skip
 
 
 class WriterLock:
@@ -84,7 +87,10 @@ def is_ours(file: Path) -> bool:
 
 
 def is_sound(path: str) -> bool:
-    """SQLite's own check, and that of the journal's blocks; what the log holds goes into the file, be it the header."""
+    """SQLite's own check, and that of the journal's blocks; what the log holds goes into the file, be it the header.
+
+    Raises sqlite3.OperationalError where that cannot be found out: a full disk, a lock that another process holds.
+    """
     try:
         with closing(sqlite3.connect(path)) as connection:
             checks = ("integrity_check(1)", "application_id")
@@ -92,7 +98,10 @@ def is_sound(path: str) -> bool:
                 return False
             (there,) = connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'journal'").fetchone()
             return all(is_whole(data) for (data,) in connection.execute("SELECT data FROM journal")) if there else True
-    except sqlite3.DatabaseError:
+    except sqlite3.DatabaseError as error:
+        code = error.sqlite_errorcode
+        if code & PRIMARY in UNKNOWABLE and code != sqlite3.SQLITE_IOERR_SHORT_READ:
+            raise
         return False
 
 

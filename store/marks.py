@@ -81,7 +81,7 @@ def follow(connection: sqlite3.Connection, at: int, step: int, clock: int, run: 
     A session that was begun by the new clock, before anybody had noticed, is left as it is.
     """
     rows = connection.execute(
-        "SELECT session, device, mode, start_ns, start_monotonic_ns, notes FROM sessions WHERE end_ns IS NULL AND boot IS ?", (run,)).fetchall()  # fmt: skip
+        "SELECT session, device, mode, start_ns, start_monotonic_ns, notes FROM sessions WHERE end_ns IS NULL AND boot IS ? AND start_monotonic_ns IS NOT NULL", (run,)).fetchall()  # fmt: skip
     for name, device, mode, began, then, notes in rows:
         apart = (at - clock) - (began - then)  # of the clocks' differences, now and when it was begun
         if abs(apart) < abs(apart - step):

@@ -35,9 +35,12 @@ def nobody_reads() -> None:
 class Output:
     """A context manager: `.file` takes bytes; leaving it without an exception puts the file in its place."""
 
-    def __init__(self, target: str) -> None:
-        """Opens `target`; raises `EnvironmentFault` where that cannot be."""
-        self.target = target
+    def __init__(self, target: str, *, at_once: bool = False) -> None:
+        """Opens `target`; raises `EnvironmentFault` where that cannot be.
+
+        at_once: what is written is in the file from then on, behind what is there already: for what has no end to be complete at.
+        """
+        self.target, self._at_once = target, at_once
         self.file: IO[bytes]
         self._temporary: Path | None = None
         self._final = Path(target).resolve() if target != STANDARD_OUTPUT else None
@@ -55,6 +58,8 @@ class Output:
             self.file = self._final.open("wb")
         elif self._final.is_dir():
             raise EnvironmentFault(f"{self.shown}: is a folder: name a file in it")
+        elif self._at_once:
+            self.file = os.fdopen(os.open(self._final, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")
         else:
             handle, name = tempfile.mkstemp(prefix=f".{self._final.name}.", dir=self._final.parent)
             self._temporary = Path(name)
@@ -88,6 +93,11 @@ class Output:
     def seekable(self) -> bool:
         """Whether `file` is an ordinary file of ours."""
         return self._temporary is not None
+
+    @property
+    def behind_something(self) -> bool:
+        """Whether what is written goes behind what was in the file already."""
+        return self._at_once and self._final is not None and self._final.is_file() and self._final.stat().st_size > 0
 
     @property
     def shown(self) -> str:

@@ -88,6 +88,17 @@ def test_what_is_old_is_said_by_the_list_not_by_the_clock(tmp_path):
     assert len(listed(tmp_path)) == 1
 
 
+def test_a_list_that_a_bad_card_has_spoilt_stops_nothing(tmp_path):
+    (tmp_path / "SHA256SUMS").write_bytes(b"\xff\xfe spoilt\n")
+    with Recorder(str(tmp_path), [HERE], file_bytes=1 << 20, most_bytes=1) as recorder:
+        recorder.take(batch(frames(5)))
+    (path,) = files(tmp_path)
+    lines = (tmp_path / "SHA256SUMS").read_bytes().splitlines()
+    assert lines[0] == b"\xff\xfe spoilt"  # not ours to lose
+    assert lines[1].endswith(path.name.encode())
+    assert list(tmp_path.glob("*.pcapng")) == []
+
+
 def test_what_a_vanished_process_left_is_ended(tmp_path):
     first = Recorder(str(tmp_path), [HERE], file_bytes=1 << 20)
     first.take(batch(frames(5)))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -27,11 +28,14 @@ def warnings():
 
 
 def told(form, rows, tmp_path, warnings):
-    target = tmp_path / "minutes"
+    target = tmp_path / f"minutes.{form}"
     with Minutes(form, str(target), warnings.append) as minutes:
         for each in rows:
             minutes.tell(each)
-    return target.read_text()
+        found = target.read_text()  # it has no end to wait for
+    assert target.read_text() == found
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+    return found
 
 
 def test_a_minute_is_a_line_that_says_what_is_not_well(tmp_path, warnings):
@@ -47,6 +51,7 @@ def test_machines_get_the_rows_of_the_table(tmp_path, warnings):
     assert [json.loads(line)["packets"] for line in lines] == [1, 2]
     head, _, second = told("csv", [row(packets=1), row(packets=2)], tmp_path, warnings).splitlines()
     assert dict(zip(head.split(","), second.split(","), strict=True))["packets"] == "2"
+    assert told("csv", [row(packets=3)], tmp_path, warnings).count("packets") == 1  # another run goes on in the file
 
 
 def test_nobody_who_has_gone_away_stops_the_capture():

@@ -106,6 +106,9 @@ def test_what_is_behind_a_router_is_not_the_router():
     given = hours(("a", "10.0.0.2", 1, 5), ("b", "10.0.0.3", 2, 6))
     found, named = by_address(given, table)
     assert ([each.device for each in found], named) == (["10.0.0.2", "10.0.0.3"], {})
+    between = devices((MAC, [("10.0.0.1", 0, 10), ("10.0.0.2", 1, 1), ("10.0.0.3", 1, 10)], []))  # one that was seen for a moment only
+    found, named = by_address(hours(("a", "10.0.0.1", 1, 5), ("b", "10.0.0.3", 2, 6)), between)
+    assert ([each.device for each in found], named) == (["10.0.0.1", "10.0.0.3"], {})
 
 
 def test_one_notation_keeps_its_meaning():
@@ -126,7 +129,7 @@ def test_of_what_was_marked_while_it_ran_the_unknown_is_left_out():
 
 def test_sessions_of_which_nothing_is_kept_any_more_are_left_out():
     found = resolved(hours(("a", MAC, 1, 2), ("b", MAC, 3, 5), ("c", MAC, 5, 6)), Directory(devices(PHONE)), lenient=True)
-    exchanges, silent = frame("exchanges", [{"start": moment(4 * HOUR)}, {"start": moment(5 * HOUR)}]), frame("capture", [])
+    exchanges, silent = frame("exchanges", [{"start": moment(HOUR), "end": moment(4 * HOUR)}, {"end": moment(5 * HOUR)}]), frame("capture", [])
     kept = still_kept(found, exchanges, silent)
     assert [each.session for each in kept.sessions] == ["b", "c"]
     assert kept.told == ["nothing is kept any more of the time of session(s) a: left out",
@@ -134,4 +137,4 @@ def test_sessions_of_which_nothing_is_kept_any_more_are_left_out():
     assert still_kept(found, exchanges.clear(), silent) == found
     assert still_kept(found, exchanges, frame("capture", [{"first_seen": moment(HOUR)}])) == found  # it was silence
     with pytest.raises(InputError, match="nothing is kept of the time of any"):
-        still_kept(found, frame("exchanges", [{"start": moment(9 * HOUR)}]), silent)
+        still_kept(found, frame("exchanges", [{"end": moment(9 * HOUR)}]), silent)

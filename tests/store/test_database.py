@@ -484,3 +484,44 @@ def test_a_column_that_the_schema_has_gained_is_added(tmp_path):
         store.keep({"flows": frame("flows", [flow("g", end="fin") | {"max_distance_km": 9.0}])})
     assert read_store(path, ("flows",))["flows"]["max_distance_km"].to_list() == [None, 9.0]
     assert isinstance(read_store(path, ("flows",))["flows"], pl.DataFrame)
+
+
+def test_a_step_of_the_clock_that_cannot_be_written_waits_like_rows(tmp_path, monkeypatch):
+    path = str(tmp_path / "a.db")
+    monkeypatch.setattr(database, "BUSY_MS", 1)
+    with Store(path) as store:
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            store.note_step(START, NS, 1, None)
+            assert store.full
+            other.execute("ROLLBACK")
+        assert store._connection.execute("SELECT count(*) FROM clock_steps").fetchone() == (0,)
+        store.keep({"exchanges": frame("exchanges", [exchange("a")])})
+        assert store._connection.execute("SELECT step_ns FROM clock_steps").fetchall() == [(NS,)]
+        assert not store.full
+
+
+def test_damage_met_while_deleting_is_one_line(tmp_path):
+    store = Store(str(tmp_path / "a.db"))
+    store.keep({"flows": frame("flows", [{"flow_id": "a"}])})
+    store._connection.execute("UPDATE journal SET data = x'00112233'")
+    with pytest.raises(EnvironmentFault, match="damaged: .*; start again: it is put aside then"):
+        store.prune(START, max_bytes=1)
+    store._connection.close()
+
+
+def test_minutes_without_a_packet_are_as_old_as_those_around_them(tmp_path):
+    silent, seen = {"packets": 0, "wire_bytes": 0}, {"packets": 1, "wire_bytes": 60, "first_seen": moment(START), "last_seen": moment(START)}
+    with Store(str(tmp_path / "a.db")) as store:
+        for each in (silent, silent, seen, silent):
+            store.keep({"capture": frame("capture", [each])}, minute_is_over=True)
+        store.prune(START, days=1)
+        assert store._connection.execute("SELECT packets FROM capture").fetchall() == [(1,), (0,)]
+
+
+def test_a_session_that_was_written_down_has_no_other_clock_to_follow(tmp_path):
+    path = str(tmp_path / "a.db")
+    with Store(path) as store:
+        marks.add(path, [Session("x", "10.0.0.2", "normal", START, None)])
+        store.note_step(START, NS, 1, None)  # of a system that has no name for its run
+    assert [row[0] for row in read_marks(path)] == ["x"]

@@ -127,3 +127,27 @@ def test_files_of_others_stay_as_they_are(tmp_path, kind):
         Store(str(path))
     assert path.read_bytes() == data
     assert not list(tmp_path.glob("*.damaged-*"))
+
+
+def test_what_cannot_be_looked_at_is_not_damaged(tmp_path):
+    """A lock that somebody holds, and a disk that takes nothing, say nothing of the file: it stays where it is."""
+    path = kept(tmp_path / "a.db", rows=10)
+    holder = sqlite3.connect(path, isolation_level=None)
+    try:
+        holder.execute("PRAGMA locking_mode = EXCLUSIVE")
+        holder.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(EnvironmentFault, match="cannot be used as a store"):
+            Store(str(path))
+    finally:
+        holder.close()
+    left = Store(str(path))  # as a pulled plug leaves it: the log is there
+    left.keep({"exchanges": frame("exchanges", [{"flow_id": "f", "start": moment(START), "end": moment(START)}])})
+    for ending in ("", "-wal"):
+        (tmp_path / f"b.db{ending}").write_bytes((tmp_path / f"a.db{ending}").read_bytes())
+    left.close()
+    program = ("import resource, signal, sys; from wiretally.store.database import Store; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
+               "resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)); Store(sys.argv[1])")  # fmt: skip
+    full = subprocess.run([sys.executable, "-c", program, str(tmp_path / "b.db")], capture_output=True, text=True, check=False)
+    assert "cannot be used as a store" in full.stderr.splitlines()[-1]
+    assert [file.name for file in tmp_path.iterdir() if "damaged" in file.name] == []
+    assert read_store(str(tmp_path / "b.db"), ("exchanges",))["exchanges"].height == 11

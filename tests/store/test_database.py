@@ -505,7 +505,7 @@ def test_damage_met_while_deleting_is_one_line(tmp_path):
     store = Store(str(tmp_path / "a.db"))
     store.keep({"flows": frame("flows", [{"flow_id": "a"}])})
     store._connection.execute("UPDATE journal SET data = x'00112233'")
-    with pytest.raises(EnvironmentFault, match="damaged: .*; start again: it is put aside then"):
+    with pytest.raises(EnvironmentFault, match=r"damaged: .*; start again: it is put aside then"):
         store.prune(START, max_bytes=1)
     store._connection.close()
 

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 TICK = 1.0  # seconds between transactions
 WAIT = 0.25  # seconds that the ring may be silent before the clock is looked at
 PRUNE_EVERY = 60.0  # seconds; while something goes, a stretch with each transaction
-LIGHTEN_EVERY = 60.0
+LIGHTEN_EVERY = 10.0  # seconds: code that a fold ran may wait for half a minute
 STUCK = 300.0  # seconds that the keeper may take before the watchdog is left to bite
 MANY_NAMES = 1 << 17  # names that are remembered before those that nothing refers to are forgotten
 NS = 1_000_000_000

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-LEVELS = ((0.25, 1), (0.5, 2))  # share of the ring that waits; what is left out: LEAN_ of `dissect/state.py`
+LEVELS = ((0.5, 1), (0.75, 2))  # share of the ring that waits; what is left out: LEAN_ of `dissect/state.py`
 CALM, CALM_SHARE = 10.0, 0.1  # seconds with no more of the ring waiting than this, until one step comes back
 WORDS = (
     "packets can be followed again: nothing is left out",

@@ -6,9 +6,9 @@ from wiretally.cli.overload import CALM, Overload
 def test_the_order_and_the_way_back():
     said = []
     overload = Overload(said.append)
-    assert [overload.look(share, now) for now, share in enumerate((0.0, 0.2, 0.24))] == [0, 0, 0]
-    assert overload.look(0.25, 10.0) == 1
-    assert overload.look(0.5, 11.0) == 2
+    assert [overload.look(share, now) for now, share in enumerate((0.0, 0.2, 0.49))] == [0, 0, 0]
+    assert overload.look(0.5, 10.0) == 1
+    assert overload.look(0.75, 11.0) == 2
     assert overload.look(0.05, 11.0 + CALM - 0.1) == 2
     assert overload.look(0.05, 11.0 + CALM) == 1
     assert overload.look(0.2, 12.0 + CALM) == 1  # uneasy again: the calm begins anew

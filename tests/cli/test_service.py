@@ -104,11 +104,11 @@ def test_a_stepped_clock_loses_nothing_and_counts_nothing_twice(run, step):
 
 
 def test_overload_leaves_out_in_order_and_says_so_in_the_account(run):
-    calls = iter((0.0, 0.3, 0.6, 0.6, 0.6, 0.6))
+    calls = iter((0.0, 0.6, 0.8, 0.8, 0.8, 0.8))
     connections = [Tcp(START + n * SECOND, port=41_000 + n).open().send(client_hello(f"n{n}.example")).close() for n in range(4)]
 
     def prepare(service, capture):
-        capture.backlog = lambda: next(calls, 0.6)
+        capture.backlog = lambda: next(calls, 0.8)
 
     found, said, _ = run([connection.items for connection in connections], prepare=prepare)
     flows = found["flows"].sort("first_seen")

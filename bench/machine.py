@@ -24,7 +24,6 @@ import socket
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from contextlib import closing
@@ -35,14 +34,14 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from ..capture.stream import open_captures
-from ..core.errors import EnvironmentFault, WiretallyError
+from ..core.errors import EnvironmentFault
 from ..core.jit import cache_folder
 from ..store import marks
 from ..store.reader import read_store
 from .live import SENDER, enter_network
 from .live_peers import peak
 from .mix import count
-from .service import Live, capture, counters, same_as, totals
+from .service import Live, capture, counters, same_as, totals, tried
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -247,22 +246,16 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--inside", help=argparse.SUPPRESS)
     arguments = parser.parse_args(words)
-    held = True
-    try:
-        if arguments.inside:
-            (Path(arguments.inside) / "results").write_text(json.dumps(inside(arguments)) + "\n", encoding="utf-8")
-            return 0
-        if os.geteuid():
-            raise EnvironmentFault("bench machine: needs processes of its own: run as root")
-        find_kernel(arguments.kernel)
-        with tempfile.TemporaryDirectory(prefix="wiretally-bench-") as folder:
-            for result in TRIALS[arguments.trial](arguments, Path(folder)):
-                held &= bool(result["holds"])
-                print(json.dumps(result), flush=True)
-    except WiretallyError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    return 0 if held else 1
+    if arguments.inside:
+        (Path(arguments.inside) / "results").write_text(json.dumps(inside(arguments)) + "\n", encoding="utf-8")
+        return 0
+    return tried(TRIALS[arguments.trial], arguments, must_be_root, lambda: find_kernel(arguments.kernel))
+
+
+def must_be_root() -> None:
+    """Raises EnvironmentFault."""
+    if os.geteuid():
+        raise EnvironmentFault("bench machine: needs processes of its own: run as root")
 
 
 if __name__ == "__main__":

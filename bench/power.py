@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import ctypes
 import hashlib
-import json
 import os
 import random
 import re
@@ -23,25 +22,24 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import time
 from contextlib import closing, contextmanager
-from pathlib import Path
 from shutil import which
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..capture.record import SUMS
-from ..core.errors import EnvironmentFault, WiretallyError
+from ..core.errors import EnvironmentFault
 from ..store import marks
 from ..store.layout import is_store
 from ..store.reader import read_marks, read_store
 from .disk import Disk
 from .live import enter_network, size
 from .mix import count
-from .service import LOST_SECONDS, Live, capture, counters, missing_since, replay, totals
+from .service import LOST_SECONDS, Live, capture, counters, missing_since, replay, totals, tried
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 CLONE_NEWNS = 0x20000  # linux/sched.h
 CUTS = 5  # of one disk
@@ -229,21 +227,14 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--megabytes", type=int, default=512, help="of the disk")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args(words)
-    held = True
-    try:
-        for tool, package in (("tcpreplay", "tcpreplay"), ("mkfs.ext4", "e2fsprogs")):
-            if which(tool) is None:
-                raise EnvironmentFault(f"bench power: needs {tool}: apt-get install {package}")
-        enter_network()
-        enter_mounts()
-        with tempfile.TemporaryDirectory(prefix="wiretally-bench-") as folder:
-            for result in power(arguments, Path(folder)):
-                held &= bool(result["holds"])
-                print(json.dumps(result), flush=True)
-    except WiretallyError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    return 0 if held else 1
+    return tried(power, arguments, find_tools, enter_network, enter_mounts)
+
+
+def find_tools() -> None:
+    """Raises EnvironmentFault where a program is missing."""
+    for tool, package in (("tcpreplay", "tcpreplay"), ("mkfs.ext4", "e2fsprogs")):
+        if which(tool) is None:
+            raise EnvironmentFault(f"bench power: needs {tool}: apt-get install {package}")
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ from .live_peers import begun, peak, used, written
 from .mix import count, write
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from ..cli.observations import Observations
 
@@ -339,11 +339,17 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--pps", type=int, default=20_000, help="of the soak")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args(words)
+    return tried(TRIALS[arguments.trial], arguments, enter_network)
+
+
+def tried(trial: Callable[[argparse.Namespace, Path], Iterator[dict[str, Any]]], arguments: argparse.Namespace, *prepare: Callable[[], object]) -> int:
+    """Runs a trial in a folder of its own, a line of JSON for each result; the exit code: 1 where one does not hold, or a fault is the operator's."""
     held = True
     try:
-        enter_network()
+        for each in prepare:
+            each()
         with tempfile.TemporaryDirectory(prefix="wiretally-bench-") as folder:
-            for result in TRIALS[arguments.trial](arguments, Path(folder)):
+            for result in trial(arguments, Path(folder)):
                 held &= bool(result["holds"])
                 print(json.dumps(result), flush=True)
     except WiretallyError as error:

@@ -42,8 +42,8 @@ class LiveOptions:
     keeps packets whole; "names" cuts QUIC packets with a short header, which changes no table but `truncated` and lets
     the ring hold more. promiscuous: also frames for other stations, where the hardware can. ring_bytes: memory for
     packets that wait; block_bytes: its unit, a power of two; retire_ms: the longest a packet waits in a block that does
-    not fill; the ring lasts for so long times its blocks (15 s), however little comes. fanout: number of a group of captures that share the interface's packets, by device (`open_fanout`).
-    sniffer: "ring" or "scapy"; None is what the system has. notify: called with one line when the interface goes or
+    not fill; the ring lasts for so long times its blocks (15 s), however little comes. fanout: number of a group of
+    captures that share the interface's packets, by device (`open_fanout`). sniffer: "ring" or "scapy"; None is what the system has. notify: called with one line when the interface goes or
     comes, or is seen to join packets.
     """
 

@@ -3,7 +3,8 @@
 Theory: the kernel cleans up more reliably than any `finally`. The lab runs as process 1 of its own PID namespace, with
 its own mounts and an empty network; when it ends, for whatever reason, the kernel kills what it started, and network
 namespaces, interfaces, routes and temporary files (all on private mounts) vanish with the last process.
-Rules: enter before any thread is started; outside the cell nothing is changed.
+Rules: enter before any thread is started; outside the cell nothing is changed. Who asks it to end is obeyed: CPython sees a
+signal only between two steps, and one that comes just before a call that sleeps waits for the call's end, so it is sent again.
 """
 
 from __future__ import annotations
@@ -29,6 +30,10 @@ PR_SET_PDEATHSIG = 1  # prctl(2)
 SCRATCH = Path("/run/lab")
 """A folder in memory that exists inside the cell only."""
 
+ENDING = signal.SIGINT, signal.SIGTERM
+AGAIN = 5.0  # seconds until what was asked to end is asked again
+PATIENCE = 3  # times that it is asked, before it is killed
+
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -41,22 +46,34 @@ def run_in_cell(work: Callable[[], int]) -> int:
         reason = os.strerror(ctypes.get_errno())
         message = f"lab: cannot make namespaces ({reason}): run as root on a Linux kernel with namespaces"
         raise EnvironmentFault(message)
+    watched = {*ENDING, signal.SIGCHLD}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, watched)  # none is lost between two looks, nor before the child listens
     child = os.fork()
     if child == 0:
-        _become_first_process()
+        _become_first_process(before)
         os._exit(_status_of(work))
-
-    def forward(number: int, _frame: FrameType | None) -> None:
-        os.kill(child, number)
-
-    previous = {number: signal.signal(number, forward) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        _, status = os.waitpid(child, 0)
+        code = os.waitstatus_to_exitcode(_ended(child, watched))
     finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-    code = os.waitstatus_to_exitcode(status)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return code if code >= 0 else 128 - code
+
+
+def _ended(child: int, watched: set[signal.Signals]) -> int:
+    """The child's status; a signal to this process reaches it, until it ends."""
+    asked, times = signal.SIGTERM, 0
+    while True:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            return status
+        came = signal.sigtimedwait(watched, AGAIN)
+        if came is not None and came.si_signo in ENDING:
+            asked, times = signal.Signals(came.si_signo), times + 1
+        elif came is None and times:
+            times += 1
+        else:
+            continue
+        os.kill(child, asked if times <= PATIENCE else signal.SIGKILL)
 
 
 def enter_network(name: str) -> None:
@@ -70,11 +87,12 @@ def enter_network(name: str) -> None:
         os.close(descriptor)
 
 
-def _become_first_process() -> None:
-    """Private mounts, a /proc of this PID namespace, and death when the process outside dies."""
+def _become_first_process(mask: set[signal.Signals | int]) -> None:
+    """Private mounts, a /proc of this PID namespace, and death when the process outside dies; mask: signals that stay blocked."""
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    signal.signal(signal.SIGTERM, _stop)
-    signal.signal(signal.SIGINT, _stop)
+    for number in ENDING:
+        signal.signal(number, _stop)
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     _mount("--make-rprivate", "/")
     _mount("-t", "proc", "proc", "/proc")
     _mount("-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run")

@@ -49,6 +49,29 @@ def test_whatever_ends_it_ends_all(number, code):
     assert not alive(mark)
 
 
+@pytest.mark.parametrize(("deaf", "code"), [(1, 143), (99, 137)])
+def test_who_does_not_listen_is_asked_again_and_then_killed(deaf, code):
+    child = run(
+        f"""
+import signal
+from wiretally.lab import cell
+cell.AGAIN = 0.2
+def heard(number, frame):
+    global deaf
+    deaf -= 1
+    if deaf < 0:
+        raise SystemExit(128 + number)
+deaf = {deaf}
+def work():
+    signal.signal(signal.SIGTERM, heard)
+    os.write(1, b'up\\n')
+    time.sleep(60)"""
+    )
+    assert child.stdout.readline() == "up\n"
+    child.send_signal(signal.SIGTERM)
+    assert child.wait(20) == code
+
+
 def alive(mark):
     for folder in Path("/proc").glob("[0-9]*"):
         try:

@@ -31,7 +31,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from ..capture.live import LiveOptions, open_live
+from ..capture.interface import open_live
+from ..capture.live import LiveOptions
 from ..core.errors import EnvironmentFault, WiretallyError
 from .live_peers import PROGRAMS, Outcome
 from .mix import count, write

@@ -1,1 +1,1 @@
-"""Where packets come from: captures and, later, interfaces, as batches of packets."""
+"""Where packets come from: captures and interfaces, as batches of packets."""

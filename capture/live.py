@@ -1,8 +1,8 @@
-"""Live captures: what is asked of one, and opening it.
+"""Live captures: what is asked of one, and what it gives.
 
 Theory: a live capture hands out batches for as long as it is wanted. Where nothing comes it says so (None) after the
-time-out, so that its caller can keep time by the wall clock. On Linux packets come from the kernel's ring (`ring.py`),
-elsewhere, or when asked, through libpcap by scapy (`sniffer.py`).
+time-out, so that its caller can keep time by the wall clock. `ring.py` and `sniffer.py` are the two kinds there are,
+`interface.py` opens the one that the system has.
 
 Rules: one interface. (Capturing an access point's radio and its uplink would count each packet twice.) An interface that
 goes down, or away, does not end the capture: it is reported, waited for, and counted.
@@ -10,14 +10,9 @@ goes down, or away, does not end the capture: it is reported, waited for, and co
 
 from __future__ import annotations
 
-import os
-import sys
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple, Self
-
-from ..core.errors import InputError
-from .report import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,8 +21,6 @@ if TYPE_CHECKING:
     from ..core.packets import Interface, PacketBatch
 
 MAX_SNAPLEN = 262_144  # libpcap's MAXIMUM_SNAPLEN
-LEAST_BLOCK = 1 << 16  # bytes: holds the longest packet that offloading can make
-MAX_RING = 1 << 31
 
 
 def _ignore(_: str) -> None:
@@ -43,8 +36,8 @@ class LiveOptions:
     the ring hold more. promiscuous: also frames for other stations, where the hardware can. ring_bytes: memory for
     packets that wait; block_bytes: its unit, a power of two; retire_ms: the longest a packet waits in a block that does
     not fill; the ring lasts for so long times its blocks (15 s), however little comes. fanout: number of a group of
-    captures that share the interface's packets, by device (`open_fanout`). sniffer: "ring" or "scapy"; None is what the system has. notify: called with one line when the interface goes or
-    comes, or is seen to join packets.
+    captures that share the interface's packets, by device (`open_fanout`). sniffer: "ring" or "scapy"; None is what the
+    system has. notify: called with one line when the interface goes or comes, or is seen to join packets.
     """
 
     expression: str = ""
@@ -131,50 +124,3 @@ class LiveCapture(ABC):
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
         """Closes the capture."""
         self.close()
-
-
-def open_live(interface: str, options: LiveOptions | None = None) -> LiveCapture:
-    """Begins to capture. Raises a subclass of WiretallyError, one line: no such interface, not permitted, bad filter."""
-    options = options or LiveOptions()
-    _check(interface, options)
-    if (options.sniffer or ("ring" if sys.platform == "linux" else "scapy")) == "ring":
-        from .ring import RingCapture
-
-        return RingCapture(interface, options)
-    from .sniffer import ScapyCapture
-
-    return ScapyCapture(interface, options)
-
-
-def open_fanout(interface: str, options: LiveOptions, sockets: int) -> list[LiveCapture]:
-    """Several captures that share the packets of one interface, each for a thread or process of its own.
-
-    All packets of a device go to the same capture, so that each can be dissected by itself. Linux only.
-    """
-    from dataclasses import replace
-
-    group = options.fanout if options.fanout is not None else os.getpid() & 0xFFFF
-    captures: list[LiveCapture] = []
-    try:
-        for _ in range(sockets):
-            captures.append(open_live(interface, replace(options, fanout=group, sniffer="ring")))  # noqa: PERF401  (those open are closed below)
-    except BaseException:
-        for capture in captures:
-            capture.close()
-        raise
-    return captures
-
-
-def _check(interface: str, options: LiveOptions) -> None:
-    """Refuses what cannot be done."""
-    if interface == "any":
-        raise InputError("any: sees a forwarded packet once on each interface; name the one the devices are behind")
-    block, ring = options.block_bytes, options.ring_bytes
-    if block < LEAST_BLOCK or block & (block - 1):
-        raise InputError(f"{shown(interface)}: blocks of {block} bytes: must be a power of two, {LEAST_BLOCK} or more")
-    if not 2 * block <= ring <= MAX_RING:
-        raise InputError(f"{shown(interface)}: a ring of {ring} bytes: must hold two blocks of {block}, {MAX_RING} at most")
-    if not 1 <= options.snaplen <= MAX_SNAPLEN:
-        raise InputError(f"{shown(interface)}: {options.snaplen} bytes of a packet: must be 1 to {MAX_SNAPLEN}")
-    if options.fanout is not None and not 0 <= options.fanout <= 0xFFFF:
-        raise InputError(f"{shown(interface)}: fanout group {options.fanout}: must be 0 to 65535")

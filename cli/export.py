@@ -10,7 +10,7 @@ from . import blocks
 from . import options as cli
 
 if TYPE_CHECKING:
-    from ..store.files import Sink
+    from ..store.sink import Sink
     from ..store.zeek import ZeekSink
 
 Format = Literal["parquet", "jsonl", "csv", "zeek"]

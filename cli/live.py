@@ -70,7 +70,8 @@ def live(
 
     memory.prepare()
 
-    from ..capture.live import LiveOptions, open_live
+    from ..capture.interface import open_live
+    from ..capture.live import LiveOptions
     from ..capture.record import Recorder
     from ..dissect.dissector import Dissector
     from ..store.database import Store

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Literal, Self
 from ..core.errors import WiretallyError
 from ..core.schema import CAPTURE, polars_schema
 from ..store.cells import escaped, times_as_text
-from ..store.files import CsvSink, JsonlSink, Sink
+from ..store.files import CsvSink, JsonlSink
 from ..store.output import Output, ReaderGoneError, nobody_reads
+from ..store.sink import Sink
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,61 +1,29 @@
 """Tables to files, a frame at a time: JSONL, CSV, and a glance for the terminal; Parquet is in `parquet.py`.
 
-Theory: a sink is opened for one table, takes its frames as they come and is complete when it is left without an
-exception. Memory does not grow with what was written.
-
-Rules: every frame has exactly the columns of the schema given, in order. What text formats do to values is in
-`cells.py`, what becomes of the file in `output.py`.
+Theory: every format is a sink (`sink.py`). What text formats do to values is in `cells.py`, what becomes of the file in
+`output.py`.
 """
 
 from __future__ import annotations
 
 import io
-from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from .cells import as_text, escaped, times_as_text, without_formulas
-from .output import STANDARD_OUTPUT, Output
+from .output import STANDARD_OUTPUT
+from .parquet import ParquetSink
+from .sink import Sink
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from types import TracebackType
+    from collections.abc import Sequence
 
     import polars as pl
 
-    Schema = Mapping[str, pl.DataType]
+    from .output import Output
+    from .sink import Schema
 
 TEXT_ROWS = 50
 WIDE = 200  # columns of a table that goes into a file or a pipe
-
-
-class Sink(ABC):
-    """A context manager that takes frames; the file is in its place once it is left without an exception."""
-
-    def __init__(self, schema: Schema, target: str | Output) -> None:
-        """Opens `target` (`-`: standard output); raises `EnvironmentFault` where it cannot be written."""
-        self.schema = dict(schema)
-        self.output = Output(target) if isinstance(target, str) else target
-
-    def __enter__(self) -> Self:
-        """The sink itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Completes the file, or removes it where there was an exception."""
-        if error is not None:
-            self.output.__exit__(kind, error, trace)
-            return
-        with self.output:
-            self.finish()
-
-    @abstractmethod
-    def write(self, frame: pl.DataFrame) -> None:
-        """Appends the rows of `frame`."""
-
-    def finish(self) -> None:  # noqa: B027  (most formats have nothing to add)
-        """Writes what stands at the end."""
 
 
 class JsonlSink(Sink):
@@ -137,10 +105,6 @@ def _short(cell: object) -> str:
 
 def open_sink(schema: Schema, form: str, target: str = STANDARD_OUTPUT, glance: Sequence[str] = ()) -> Sink:
     """A sink for frames of `schema`; `form` is text, jsonl, csv or parquet; `glance` are the columns that text shows."""
-    if form == "parquet":
-        from .parquet import ParquetSink
-
-        return ParquetSink(schema, target)
     if form == "text":
         return TextSink(schema, target, glance)
-    return {"jsonl": JsonlSink, "csv": CsvSink}[form](schema, target)
+    return {"jsonl": JsonlSink, "csv": CsvSink, "parquet": ParquetSink}[form](schema, target)

@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Self
 
 from ..core.errors import EnvironmentFault
 from .cells import escaped
-from .files import Sink
+from .sink import Sink
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

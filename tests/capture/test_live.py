@@ -11,7 +11,8 @@ import wiretally
 from crafting.link import HERE, THERE, ip, join, private_network, send
 from polars.testing import assert_frame_equal
 from wiretally.bench.mix import generate
-from wiretally.capture.live import Counters, LiveOptions, open_live
+from wiretally.capture.interface import open_live
+from wiretally.capture.live import Counters, LiveOptions
 from wiretally.capture.stream import open_captures
 from wiretally.core.packets import PacketBatch
 from wiretally.dissect.dissector import Dissector

@@ -9,7 +9,8 @@ import time
 
 import pytest
 from crafting.link import HERE, THERE, collect, frames_of, ip, join, private_network, send, tunnel
-from wiretally.capture.live import LiveOptions, open_fanout, open_live
+from wiretally.capture.interface import open_fanout, open_live
+from wiretally.capture.live import LiveOptions
 from wiretally.core.errors import CaptureError, EnvironmentFault, InputError
 from wiretally.core.packets import LINKTYPE_ETHERNET, LINKTYPE_LINUX_SLL, LINKTYPE_RAW, PacketBatch
 

@@ -6,7 +6,8 @@ import threading
 
 import pytest
 from crafting.link import HERE, collect, join, private_network, send, tunnel
-from wiretally.capture.live import LiveOptions, open_live
+from wiretally.capture.interface import open_live
+from wiretally.capture.live import LiveOptions
 from wiretally.capture.sniffer import ScapyCapture
 from wiretally.core.errors import CaptureError
 

@@ -1,10 +1,11 @@
-"""`python -m wiretally.bench`: what this machine can take, and what its peers do with the same captures."""
+"""`python -m wiretally.bench`: what messages cost here, then `wiretally bench peers`, whose options it takes."""
 
 import sys
 
+from ..cli.main import main
 from . import parsers
-from .compare_peers import main
 
 if len(sys.argv) == 1:
     parsers.main([])
-sys.exit(main())
+sys.argv[1:1] = ["bench", "peers"]
+main()

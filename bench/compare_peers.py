@@ -10,20 +10,25 @@ hundred packets at most 0.7 s; peak memory below 300 MB and the same within 10 %
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from ..core.errors import EnvironmentFault
+from ..store.cells import escaped
 from . import mix
 from .peers import Peer, peers
 from .processes import Run, machine, run, warm
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from rich.console import RenderableType
 
 START = 300  # nominal packets of the smallest capture: three connections
 LOOP, OURS, NFSTREAM, NDPI = "libpcap", "wiretally", "NFStream", "ndpiReader"
@@ -35,7 +40,19 @@ AIMS = {  # bound, and whether the figure has to stay below it
     "peak on the mix, MB": (300.0, True),
     "peak on the mix against a fifth of it": (1.1, True),
 }
-console = Console(width=None if sys.stdout.isatty() else 130, highlight=False)
+
+
+@dataclass(frozen=True)
+class Options:
+    """packets: of the mix, nominally; the other captures are parts of it. repeat: times that each tool runs on each.
+
+    work: the folder where captures and results lie. only: how the names of tools begin; the loop always runs. None: all.
+    """
+
+    packets: int
+    repeat: int
+    work: Path
+    only: tuple[str, ...] | None
 
 
 @dataclass
@@ -55,24 +72,27 @@ class Line:
     note: str = ""
 
 
-def capture(work: Path, kind: str, packets: int) -> tuple[Path, dict[str, Any]]:
+def capture(work: Path, kind: str, packets: int, say: Callable[[str], None]) -> tuple[Path, dict[str, Any]]:
     """A generated capture and its truth; made if it is not there yet."""
     path = work / f"{kind}-{packets}.pcap"
     truth = Path(f"{path}.json")
     if not (path.exists() and truth.exists()):
-        console.print(f"making {path}")
+        say(f"making {path}")
         mix.write(path, kind, packets)
     return path, json.loads(truth.read_text(encoding="utf-8"))
 
 
-def measure(path: Path, truth: dict[str, Any], tools: list[Peer], repeat: int) -> list[Line]:
+def measure(
+    path: Path, truth: dict[str, Any], tools: list[Peer], repeat: int, say: Callable[[str], None]
+) -> list[Line]:
     """Every tool on one capture, `repeat` times, interleaved."""
     lines = {tool.name: Line(tool.name, tool.does, note=_left_out(tool, truth["packets"])) for tool in tools}
     runs: dict[str, list[Run]] = {tool.name: [] for tool in tools if not lines[tool.name].note}
     work = path.parent
-    for _ in range(repeat):
+    for turn in range(repeat):
         for tool in tools:
             if tool.name in runs and tool.command:
+                say(f"{tool.name}, {turn + 1} of {repeat}")
                 output = work / "output"
                 output.unlink(missing_ok=True)
                 done = run(tool.command(path, output), work / "log")
@@ -107,7 +127,7 @@ def _fill(line: Line, runs: list[Run], yardstick: list[float], packets: int) -> 
         line.times_loop = median(mine / loop for mine, loop in zip(seconds, yardstick, strict=True))
 
 
-def show(title: str, truth: dict[str, Any], lines: list[Line], cache: str) -> None:
+def shown(title: str, truth: dict[str, Any], lines: list[Line], cache: str) -> Table:
     """One capture's table."""
     flows = truth["tls_flows"] + truth["quic_flows"]
     size = truth["frame_bytes"] / 1e9
@@ -118,14 +138,14 @@ def show(title: str, truth: dict[str, Any], lines: list[Line], cache: str) -> No
         table.add_column(head, justify="left" if head in {"tool", "did"} else "right")
     for line in lines:
         if line.note:
-            table.add_row(line.tool, *[""] * 6, line.note)
+            table.add_row(line.tool, *[""] * 6, Text(escaped(line.note)))
             continue
         ratio = "" if line.times_loop is None else f"{line.times_loop:.2f}"
         named = "" if line.named is None else f"{line.named:,}"
         span = f"{line.fastest:.2f} to {line.slowest:.2f}"
         speed = f"{line.packets_per_second / 1e6:.3f} M"
         table.add_row(line.tool, speed, f"{line.seconds:.2f}", span, ratio, f"{line.peak_mib:.0f}", named, line.does)
-    console.print(table)
+    return table
 
 
 def verdicts(lines: list[Line], fifth: list[Line], startup: float | None) -> dict[str, float]:
@@ -148,16 +168,28 @@ def verdicts(lines: list[Line], fifth: list[Line], startup: float | None) -> dic
     return figures
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Makes the captures, measures, prints the tables and writes them as JSON."""
-    parser = argparse.ArgumentParser(prog="python -m wiretally.bench", description=__doc__.partition("\n")[0])
-    parser.add_argument("--packets", type=mix.count, default=mix.NOMINAL, help="nominal size of the mix (default 5M)")
-    parser.add_argument("--repeat", type=int, default=3, help="repetitions (default 3)")
-    parser.add_argument("--work", type=Path, default=Path("out/bench"), help="where captures and results lie")
-    parser.add_argument("--only", action="append", help="tools whose name begins so; the loop is always run")
-    options = parser.parse_args(arguments)
-    work: Path = options.work
-    work.mkdir(parents=True, exist_ok=True)
+def told(figures: dict[str, float]) -> Iterator[str]:
+    """Each of AIMS, held or not."""
+    for name, (bound, below) in AIMS.items():
+        if name in figures:
+            held = figures[name] <= bound if below else figures[name] >= bound
+            wanted = f"{'at most' if below else 'at least'} {bound:g}"
+            yield f"{'held' if held else 'MISSED'}: {name}: {figures[name]:.2f} ({wanted})"
+        else:
+            yield f"not measured: {name}"
+
+
+def bench(options: Options, say: Callable[[str], None], show: Callable[[RenderableType], None]) -> dict[str, Any]:
+    """Makes the captures and measures; also kept as `bench.json` where they lie.
+
+    `say` is told what is being done, `show` gets each table and sentence as it is known.
+    """
+    work = options.work
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise EnvironmentFault(f"--work {escaped(str(work))}: is no folder to work in: {error.strerror}; name another") from error
+    say("looking who is here")
     tools = peers(work, options.only and (LOOP, *options.only))
     result: dict[str, Any] = {
         "schema": "wiretally.bench/1",
@@ -165,10 +197,11 @@ def main(arguments: list[str] | None = None) -> int:
         "repeat": options.repeat,
         "works": {},
     }
-    console.print(", ".join(f"{key} {value}" for key, value in result["machine"].items()))
-    tiny, _ = capture(work, "mix", START)
+    show(", ".join(f"{key} {value}" for key, value in result["machine"].items()))
+    tiny, _ = capture(work, "mix", START, say)
     ours = next((tool for tool in tools if tool.name.startswith(OURS) and tool.command and not tool.missing), None)
     if ours and ours.command:  # kernels may have to be compiled: told apart, and over before anything is compared
+        say("first start")
         result["first start, s"] = run(ours.command(tiny, work / "output"), work / "log").seconds
     measured: dict[str, list[Line]] = {}
     works = {
@@ -179,24 +212,14 @@ def main(arguments: list[str] | None = None) -> int:
         "start": ("mix", START),
     }
     for title, (kind, packets) in works.items():
-        path, truth = capture(work, kind, packets)
+        path, truth = capture(work, kind, packets, say)
         cache = warm(path)
-        lines = measured[title] = measure(path, truth, tools, options.repeat)
-        show(title, truth, lines, cache)
+        lines = measured[title] = measure(path, truth, tools, options.repeat, lambda what, on=title: say(f"{on}: {what}"))
+        show(shown(title, truth, lines, cache))
         result["works"][title] = {"truth": truth, "page_cache": cache, "lines": [asdict(line) for line in lines]}
     startup = next((line.seconds for line in measured["start"] if line.tool.startswith(OURS) and not line.note), None)
-    figures = result["figures"] = verdicts(measured["mix"], measured["fifth"], startup)
-    for name, (bound, below) in AIMS.items():
-        if name in figures:
-            held = figures[name] <= bound if below else figures[name] >= bound
-            wanted = f"{'at most' if below else 'at least'} {bound:g}"
-            console.print(f"{'held' if held else 'MISSED'}: {name}: {figures[name]:.2f} ({wanted})")
-        else:
-            console.print(f"not measured: {name}")
+    result["figures"] = verdicts(measured["mix"], measured["fifth"], startup)
+    for line in told(result["figures"]):
+        show(line)
     (work / "bench.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    console.print(f"the same as JSON: {work / 'bench.json'}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    return result

@@ -24,9 +24,9 @@ from shutil import which
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..core.errors import EnvironmentFault
+from .link import replayed
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Callable
 
 PATIENCE = 600.0  # seconds until a program has to be ready: the first start compiles
@@ -40,6 +40,14 @@ for flow in NFStreamer(source=sys.argv[1], promiscuous_mode=False, n_meters=1, i
 """  # what it has not given out when it is interrupted is lost: its reports say how many packets it has seen
 
 Outcome = tuple[str, dict[str, Any]]  # what the sender said, what the program found
+
+
+class Asked(NamedTuple):
+    """How readers and programs are started. ring: bytes; snap: as for `live`; nfstream: the Python that has NFStream."""
+
+    ring: int
+    snap: str
+    nfstream: str
 
 
 class Used(NamedTuple):
@@ -95,7 +103,11 @@ def watch(
             time.sleep(0.1)
         time.sleep(SETTLE)
         before = used(process.pid)
-        said = subprocess.run(replay, capture_output=True, text=True, check=True).stdout
+        try:
+            said = replayed(replay)
+        except BaseException:
+            process.kill()
+            raise
         time.sleep(SETTLE)
         during, memory = used(process.pid), peak(process.pid)
         process.send_signal(ending)
@@ -103,12 +115,12 @@ def watch(
     return said, during.since(before), memory, out
 
 
-def service(replay: list[str], interface: str, arguments: argparse.Namespace) -> Outcome:
+def service(replay: list[str], interface: str, asked: Asked) -> Outcome:
     """`wiretally live`, everything on."""
     with tempfile.TemporaryDirectory(prefix="wiretally-bench-") as folder:
         store, log = Path(folder) / "home.db", Path(folder) / "log"
         command = [sys.executable, "-m", "wiretally.cli.main", "live", "-i", interface, "--store", str(store),
-                   "--ring-mb", str(arguments.ring >> 20), "--snap", arguments.snap]  # fmt: skip
+                   "--ring-mb", str(asked.ring >> 20), "--snap", asked.snap]  # fmt: skip
         said, cpu, memory, _ = watch(command, replay, lambda: begun(store), log, signal.SIGTERM)
         with sqlite3.connect(f"file:{store}?mode=ro", uri=True) as connection:
             packets, dropped = connection.execute("SELECT sum(packets), sum(dropped) FROM capture").fetchone()
@@ -124,13 +136,13 @@ def begun(store: Path) -> bool:
         return False
 
 
-def dumpcap(replay: list[str], interface: str, arguments: argparse.Namespace) -> Outcome:
+def dumpcap(replay: list[str], interface: str, asked: Asked) -> Outcome:
     """Wireshark's capture to a file."""
     if which("dumpcap") is None:
         raise EnvironmentFault("bench live: needs dumpcap: apt-get install wireshark-common")
     with tempfile.TemporaryDirectory(prefix="wiretally-bench-") as folder:
         log = Path(folder) / "log"
-        command = ["dumpcap", "-q", "-i", interface, f"-B{arguments.ring >> 20}", "-w", str(Path(folder) / "packets")]
+        command = ["dumpcap", "-q", "-i", interface, f"-B{asked.ring >> 20}", "-w", str(Path(folder) / "packets")]
         said, cpu, memory, _ = watch(command, replay, lambda: log.exists() and "File:" in log.read_text(), log, signal.SIGINT)
         total = re.search(r"received/dropped on interface .*?: (\d+)/(\d+)", log.read_text())
         if total is None:
@@ -139,11 +151,11 @@ def dumpcap(replay: list[str], interface: str, arguments: argparse.Namespace) ->
     return said, {"seen": received + dropped, "dropped": dropped, "delivered": received, **cpu._asdict(), "peak": memory}
 
 
-def nfstream(replay: list[str], interface: str, arguments: argparse.Namespace) -> Outcome:
+def nfstream(replay: list[str], interface: str, asked: Asked) -> Outcome:
     """NFStream with its names, by the Python that has it."""
     with tempfile.TemporaryDirectory(prefix="wiretally-bench-") as folder:
         started = time.monotonic()
-        command = [arguments.nfstream, "-c", NFSTREAM, interface]
+        command = [asked.nfstream, "-c", NFSTREAM, interface]
         said, cpu, memory, out = watch(command, replay, lambda: time.monotonic() - started > 2 * SETTLE, Path(folder) / "log",
                                        signal.SIGINT)  # fmt: skip
     reports = [json.loads(line) for line in out.splitlines() if line.startswith("{")]

@@ -38,7 +38,7 @@ from ..core.errors import EnvironmentFault
 from ..core.jit import cache_folder
 from ..store import marks
 from ..store.reader import read_store
-from .live import SENDER, enter_network
+from .link import SENDER, enter_network
 from .live_peers import peak
 from .mix import count
 from .service import Live, capture, counters, same_as, totals, tried

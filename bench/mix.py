@@ -182,9 +182,12 @@ def write(path: Path, kind: str, packets: int, *, seed: int = 1, keep_names: boo
 
 
 def count(text: str) -> int:
-    """`5M`, `300k` or a plain number of packets."""
+    """`5M`, `300k` or a plain number of packets; raises ValueError where it is none."""
     scale = {"k": 1_000, "M": 1_000_000}.get(text[-1:], 1)
-    return int(float(text.rstrip("kM")) * scale)
+    number = float(text.rstrip("kM")) * scale
+    if not 1 <= number < float("inf"):
+        raise ValueError(f"{text!r} is no number of packets")
+    return int(number)
 
 
 def main(arguments: list[str] | None = None) -> int:

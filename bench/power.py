@@ -33,7 +33,7 @@ from ..store import marks
 from ..store.layout import is_store
 from ..store.reader import read_marks, read_store
 from .disk import Disk
-from .live import enter_network, size
+from .link import enter_network, size
 from .mix import count
 from .service import LOST_SECONDS, Live, capture, counters, missing_since, replay, totals, tried
 

@@ -30,7 +30,7 @@ import polars as pl
 from ..core.errors import WiretallyError
 from ..core.schema import COUNTERS
 from ..store.reader import read_store
-from .live import MTU, SENDER, TAP, enter_network
+from .link import MTU, SENDER, TAP, enter_network
 from .live_peers import begun, peak, used, written
 from .mix import count, write
 

@@ -68,8 +68,8 @@ class Minutes:
             return
         try:
             self._sink.write(row)
-            self._sink.output.file.flush()
-        except (ReaderGoneError, BrokenPipeError):
+            self._sink.output.flush()
+        except ReaderGoneError:
             nobody_reads()
             self._stop("nobody reads them")
         except (WiretallyError, OSError) as fault:

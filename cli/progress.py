@@ -46,6 +46,28 @@ def bar(*, quiet: bool) -> Iterator[Callable[[CaptureStream], None] | None]:
         yield look
 
 
+@contextmanager
+def steps(*, quiet: bool) -> Iterator[Callable[[str], None]]:
+    """A function that says what is being done now, in the place of what it said before; an empty text clears the line.
+
+    Nothing runs between two calls: it is also for those who measure.
+    """
+    if quiet or not sys.stderr.isatty():
+        yield lambda _: None
+        return
+
+    from ..store.cells import escaped
+
+    def say(what: str) -> None:
+        sys.stderr.write(f"\r\x1b[K{escaped(what)}")  # ECMA-48 §8.3.41: erase to the end of the line
+        sys.stderr.flush()
+
+    try:
+        yield say
+    finally:
+        say("")
+
+
 def warner(*, quiet: bool) -> Callable[[str], None]:
     """A function that says a warning on standard error, one line each."""
 

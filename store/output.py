@@ -11,6 +11,7 @@ import errno
 import os
 import sys
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Self
 
@@ -18,6 +19,7 @@ from ..core.errors import EnvironmentFault
 from .cells import escaped
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
 
 STANDARD_OUTPUT = "-"
@@ -106,8 +108,19 @@ class Output:
 
     def write(self, data: bytes) -> int:
         """Appends; a full disk raises `EnvironmentFault`, a closed pipe `ReaderGoneError`."""
-        try:
+        with self._watched():
             return self.file.write(data)
+
+    def flush(self) -> None:
+        """Hands on what has been written so far; raises as `write` does."""
+        with self._watched():
+            self.file.flush()
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        """The faults of the system as ours."""
+        try:
+            yield
         except BrokenPipeError as error:
             raise ReaderGoneError from error
         except OSError as error:

@@ -6,11 +6,13 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+from typer.testing import CliRunner
 from wiretally.bench import compare_peers
 from wiretally.bench.compare_peers import Line, _fill, measure, verdicts
 from wiretally.bench.pcap_loop import library
 from wiretally.bench.peers import Peer
 from wiretally.bench.processes import Run
+from wiretally.cli.main import app
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,12 +41,14 @@ def test_missing_and_failing_tools_are_told(tmp_path: Path) -> None:
             named=lambda output: 7 + output.stat().st_size,
         ),
     ]
-    lines = {line.tool: line for line in measure(path, {"packets": 10}, tools, repeat=2)}
+    said: list[str] = []
+    lines = {line.tool: line for line in measure(path, {"packets": 10}, tools, 2, said.append)}
     assert lines["absent"].note == "not installed"
     assert "minutes" in lines["slow"].note
     assert lines["broken"].note == "exit 4: went wrong"
     assert lines["counting"].named == 7
     assert lines["counting"].times_loop
+    assert said == ["libpcap, 1 of 2", "broken, 1 of 2", "counting, 1 of 2", "libpcap, 2 of 2", "counting, 2 of 2"]
 
 
 def test_figures_compare_like_with_like() -> None:
@@ -60,11 +64,18 @@ def test_figures_compare_like_with_like() -> None:
     assert figures.keys() <= compare_peers.AIMS.keys()
 
 
-def test_the_whole_of_it_with_the_loop_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_whole_of_it_with_the_loop_alone(tmp_path: Path) -> None:
     if library() is None:
         pytest.skip("libpcap is not installed")
-    compare_peers.main(["--packets", "2k", "--repeat", "1", "--only", "read in", "--work", str(tmp_path)])
-    result = json.loads((tmp_path / "bench.json").read_text())
+    words = ["bench", "peers", "--packets", "2k", "--repeat", "1", "--only", "read in", "--work", str(tmp_path)]
+    text = CliRunner().invoke(app, words)
+    assert (text.exit_code, text.stderr) == (0, "")
+    assert "not measured: times NFStream" in text.stdout
+    assert text.stdout.count("page cache: warm") == 5
+    figures = tmp_path / "figures.json"
+    told = CliRunner().invoke(app, [*words, "--format", "json", "--output", str(figures), "--quiet"])
+    assert (told.exit_code, told.output) == (0, "")
+    result = json.loads(figures.read_text())
+    assert result == json.loads((tmp_path / "bench.json").read_text())
     assert set(result["works"]) == {"mix", "fifth", "short", "small64", "start"}
     assert [line["tool"] for line in result["works"]["mix"]["lines"]] == ["libpcap, empty loop", "read in 1 MiB blocks"]
-    assert "not measured: times NFStream" in capsys.readouterr().out

@@ -1,3 +1,4 @@
+import io
 import os
 import sys
 
@@ -9,6 +10,27 @@ def test_warnings_are_lines_of_their_own(capsys):
     progress.warner(quiet=False)("a thing")
     progress.warner(quiet=True)("another")
     assert capsys.readouterr().err == "wiretally: warning: a thing\n"
+
+
+class _Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_steps_take_one_another_s_place_on_a_terminal_and_leave_nothing(monkeypatch):
+    screen = _Terminal()
+    monkeypatch.setattr(sys, "stderr", screen)
+    with progress.steps(quiet=False) as say:
+        say("first")
+        say("second\x1b[2J")
+    assert screen.getvalue() == "\r\x1b[Kfirst\r\x1b[Ksecond\\u001b[2J\r\x1b[K"
+    with progress.steps(quiet=True) as say:
+        say("third")
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    with progress.steps(quiet=False) as say:
+        say("fourth")
+    assert "third" not in screen.getvalue()
+    assert not sys.stderr.getvalue()
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no file that is always full")  # noqa: PTH110

@@ -34,9 +34,6 @@ def test_a_line_that_a_document_shows_is_understood(page, line):
     command.make_context(name, words, parent=context)
 
 
-OWN = {"bench live", "bench peers"}  # hand everything on to a program of their own
-
-
 def commands(command, name=""):
     if hasattr(command, "list_commands"):
         for each in command.list_commands(None):
@@ -45,7 +42,7 @@ def commands(command, name=""):
         yield name, command
 
 
-@pytest.mark.parametrize(("name", "command"), [each for each in commands(typer.main.get_command(app)) if each[0] not in OWN])
+@pytest.mark.parametrize(("name", "command"), list(commands(typer.main.get_command(app))))
 def test_every_command_has_an_example_a_format_an_output_and_quiet(name, command):
     assert "Example: wiretally " in command.help
     options = {option for parameter in command.params for option in parameter.opts}

@@ -92,7 +92,7 @@ def measure(
     for turn in range(repeat):
         for tool in tools:
             if tool.name in runs and tool.command:
-                say(f"{tool.name}, {turn + 1} of {repeat}")
+                say(f"{path.name}: {tool.name}, {turn + 1} of {repeat}")
                 output = work / "output"
                 output.unlink(missing_ok=True)
                 done = run(tool.command(path, output), work / "log")
@@ -214,7 +214,7 @@ def bench(options: Options, say: Callable[[str], None], show: Callable[[Renderab
     for title, (kind, packets) in works.items():
         path, truth = capture(work, kind, packets, say)
         cache = warm(path)
-        lines = measured[title] = measure(path, truth, tools, options.repeat, lambda what, on=title: say(f"{on}: {what}"))
+        lines = measured[title] = measure(path, truth, tools, options.repeat, say)
         show(shown(title, truth, lines, cache))
         result["works"][title] = {"truth": truth, "page_cache": cache, "lines": [asdict(line) for line in lines]}
     startup = next((line.seconds for line in measured["start"] if line.tool.startswith(OURS) and not line.note), None)

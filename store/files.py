@@ -15,7 +15,7 @@ from .parquet import ParquetSink
 from .sink import Sink
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import polars as pl
 
@@ -107,4 +107,5 @@ def open_sink(schema: Schema, form: str, target: str = STANDARD_OUTPUT, glance: 
     """A sink for frames of `schema`; `form` is text, jsonl, csv or parquet; `glance` are the columns that text shows."""
     if form == "text":
         return TextSink(schema, target, glance)
-    return {"jsonl": JsonlSink, "csv": CsvSink, "parquet": ParquetSink}[form](schema, target)
+    others: dict[str, Callable[[Schema, str], Sink]] = {"jsonl": JsonlSink, "csv": CsvSink, "parquet": ParquetSink}
+    return others[form](schema, target)

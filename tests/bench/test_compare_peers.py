@@ -48,7 +48,7 @@ def test_missing_and_failing_tools_are_told(tmp_path: Path) -> None:
     assert lines["broken"].note == "exit 4: went wrong"
     assert lines["counting"].named == 7
     assert lines["counting"].times_loop
-    assert said == ["libpcap, 1 of 2", "broken, 1 of 2", "counting, 1 of 2", "libpcap, 2 of 2", "counting, 2 of 2"]
+    assert said == [f"capture: {name} of 2" for name in ("libpcap, 1", "broken, 1", "counting, 1", "libpcap, 2", "counting, 2")]
 
 
 def test_figures_compare_like_with_like() -> None:

@@ -21,10 +21,10 @@ def run(*words):
         (["live", "--readers", "ring,nobody"], "'nobody' is none: there are ring, dissect, service, dumpcap, nfstream"),
         (["live", "--packets", "many"], "'many' is no number of packets"),
         (["live", "--seconds", "0"], "0.0 is not a number of seconds above 0"),
-        (["live", "--ring", "1"], "1 is not in the range"),
+        (["live", "--ring", "1"], "Invalid value for '--ring'"),
         (["live", "--format", "csv"], "'csv' is not one of"),
         (["peers", "--packets", "0"], "'0' is no number of packets"),
-        (["peers", "--repeat", "0"], "0 is not in the range"),
+        (["peers", "--repeat", "0"], "Invalid value for '--repeat'"),
     ],
 )
 def test_usage(words, text):

@@ -137,7 +137,11 @@ def ours(replay: list[str], reader: str, path: Path, asked: Asked) -> Outcome:
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         if process.stdout is None or process.stdout.readline() != "ready\n":
             raise EnvironmentFault(f"bench live: the reader {reader} did not start")
-        said = replayed(replay)
+        try:
+            said = replayed(replay)
+        except BaseException:
+            process.kill()
+            raise
         return said, json.loads(process.communicate("")[0])
 
 

@@ -179,21 +179,26 @@ class PacketRing:
         """Takes nothing more; what has been taken can still be read."""
         attach(self.socket, NOTHING, socket.SOL_SOCKET, SO_ATTACH_FILTER)
 
-    def ready(self) -> int | None:
-        """Where the next block starts, in words, if it is ours."""
-        at = self._next * self.block_words
-        if not self.words[at + BLOCK_STATUS] & STATUS_USER:
-            return None
-        self._fence()
-        return at
+    def ready(self, most: int = 1) -> list[int]:
+        """Where the next blocks start, in words: those that are ours, at most so many."""
+        found = []
+        for after in range(most):
+            at = (self._next + after) % self.blocks * self.block_words
+            if not self.words[at + BLOCK_STATUS] & STATUS_USER:
+                break
+            found.append(at)
+        if found:
+            self._fence()
+        return found
 
-    def give_back(self) -> None:
-        """Hands the block that `ready` found to the kernel: nothing of it may be looked at any more."""
+    def give_back(self, blocks: int = 1) -> None:
+        """Hands the first so many that `ready` found to the kernel: nothing of them may be looked at any more."""
         if not self.words.size:  # closed while a batch was out
             return
         self._fence()
-        self.words[self._next * self.block_words + BLOCK_STATUS] = STATUS_KERNEL
-        self._next = (self._next + 1) % self.blocks
+        for _ in range(blocks):
+            self.words[self._next * self.block_words + BLOCK_STATUS] = STATUS_KERNEL
+            self._next = (self._next + 1) % self.blocks
 
     def waiting(self) -> int:
         """Blocks that the kernel has filled and nobody has given back; it fills them in turn."""

@@ -1,8 +1,9 @@
 """A live capture from the kernel's packet ring: batches are the ring's own memory, nothing is copied.
 
-Theory: a block that the kernel has handed over becomes a batch; when the next one is asked for, the block goes back.
-While none is ready the reader rests, so that a few can fill, and then sleeps in poll: a waking finds the caches as others
-have left them, which costs as much as a third of a block's packets. Its ends: `stop` closes the entrance and lets what is inside come out
+Theory: the blocks that the kernel has handed over become a batch, a few at a time, since each batch costs all that is done
+once for it; when the next one is asked for, they go back. While none is ready the reader rests, so that many can fill, and
+then sleeps in poll: a waking finds the caches as others have left them, which costs as much as a third of a block's packets.
+A rest is short when the one before filled much of the ring. Its ends: `stop` closes the entrance and lets what is inside come out
 (an unfilled block comes after its time-out), so that packets taken and packets handed out agree.
 
 Rules: when the interface goes down the kernel itself takes up again once it is up. When it is deleted (hostapd does
@@ -30,13 +31,16 @@ from .live import Counters, LiveCapture, LiveOptions
 from .report import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 RETRY = 0.2  # seconds between looks for an interface that has gone
 TICK = 0.04  # seconds: two turns of a kernel's slowest clock (HZ=100), rounded up
 PATIENCE = 1.0  # seconds more for packets that the kernel has counted and not handed over
 LOOK = 1.0  # seconds between looks at an interface that is silent
-REST_RATE = 1 << 31  # bytes/s: what comes faster than that fills the ring in one rest (64 MiB: 31 ms)
+REST_RATE = 1 << 30  # bytes/s: what comes faster than that fills the ring in one rest (64 MiB: 62 ms); half as long after
+BUSY = 0.2  # of the ring filled in the rest before
+AT_ONCE = 8  # blocks of a batch, at most this
+HELD = 1 / 16  # of the ring
 
 
 class RingCapture(LiveCapture):
@@ -48,7 +52,8 @@ class RingCapture(LiveCapture):
         device = look_up(interface)
         if device is None:
             raise no_such_interface(interface)
-        self._packets = np.zeros(options.block_bytes // LEAST_RECORD, PACKET)
+        self._most = max(min(AT_ONCE, int(options.ring_bytes // options.block_bytes * HELD)), 1)  # blocks
+        self._packets = np.zeros(self._most * options.block_bytes // LEAST_RECORD, PACKET)  # touched as far as packets come
         self._expressions: dict[int, Program] = {}  # by link type; libpcap wants the interface up to compile
         self._interface = 0
         self._delivered = self._outages = self._joined = 0
@@ -58,7 +63,9 @@ class RingCapture(LiveCapture):
         self._empty_by: float | None = None  # when a ring whose entrance is closed has nothing left
         self._down = False
         self._looked = 0.0
-        self._rested = 0  # blocks that came in a rest and are still to be given out
+        self._rested = 0  # blocks that came in a rest and are still to be given back
+        self._held = 0  # blocks that are given out
+        self._busy = False  # the last rest filled much of the ring
         nothing = np.zeros(64, np.uint8)  # loads the kernel now, not while packets wait
         walk_block(nothing, nothing.view(np.uint16), nothing.view(np.uint32), 0, 0, 0, 0, self._packets)
         self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
@@ -112,18 +119,17 @@ class RingCapture(LiveCapture):
             if self._stopping and ring is not None and self._empty_by is None:
                 ring.stop()
                 self._drain()
-            block = ring.ready() if ring is not None else None
-            if ring is not None and block is not None:
-                batch = self._batch(ring, block)
-                if batch is not None:
-                    try:
+            blocks = ring.ready(self._most) if ring is not None else ()
+            if ring is not None and blocks:
+                batch = self._batch(ring, blocks)
+                self._held = len(blocks)
+                try:
+                    if batch is not None:
                         yield batch
-                    finally:
-                        ring.give_back()
-                    due = time.monotonic() + timeout
-                else:
-                    ring.give_back()
-                self._rested = max(self._rested - 1, 0)
+                        due = time.monotonic() + timeout
+                finally:
+                    ring.give_back(self._held)
+                self._rested, self._held = max(self._rested - self._held, 0), 0
                 continue
             now = time.monotonic()
             if self._finished(ring, now):
@@ -138,12 +144,15 @@ class RingCapture(LiveCapture):
             elif not self._return():
                 select.select([self._wake], [], [], min(RETRY, due - now))
 
-    def _batch(self, ring: PacketRing, block: int) -> PacketBatch | None:
-        """The packets of a block; None for an empty one."""
+    def _batch(self, ring: PacketRing, blocks: Sequence[int]) -> PacketBatch | None:
+        """The packets of some blocks; None if there are none."""
         linktype = self.interfaces[self._interface].linktype
-        count, joined, _ = walk_block(ring.octets, ring.halves, ring.words, block, self._interface, linktype,
-                                   ring.device.longest, self._packets)  # fmt: skip
-        self._delivered += int(count)  # a NumPy number where kernels run uncompiled
+        count = joined = 0
+        for block in blocks:
+            found, longer, _ = walk_block(ring.octets, ring.halves, ring.words, block, self._interface, linktype,
+                                          ring.device.longest, self._packets[count:])  # fmt: skip
+            count, joined = count + int(found), joined + int(longer)  # NumPy numbers where kernels run uncompiled
+        self._delivered += count
         if joined and not self._joined:
             self.options.notify(f"{shown(self.name)}: the receiver joins packets, so that they and their headers are "
                                 f"counted too few: ethtool -K {shown(self.name)} gro off lro off")  # fmt: skip
@@ -211,8 +220,9 @@ class RingCapture(LiveCapture):
     def _rest(self, ring: PacketRing) -> None:
         """Lets blocks fill, unless the end is near."""
         if self._empty_by is None and not self._stopping:
-            select.select([self._wake], [], [], self.options.ring_bytes / REST_RATE)
-            self._rested = ring.waiting()
+            seconds = self.options.ring_bytes / REST_RATE
+            select.select([self._wake], [], [], seconds / 2 if self._busy else seconds)
+            self._rested, self._busy = ring.waiting(), ring.filled() > BUSY
 
     def _wait(self, seconds: float) -> None:
         """Sleeps until a block is ready, the interface has news, `stop` was called, or `seconds` have passed."""
@@ -245,9 +255,9 @@ class RingCapture(LiveCapture):
         return Counters(seen, dropped, freezes, self._delivered, self._outages, self._joined)
 
     def backlog(self) -> float:
-        """See `LiveCapture.backlog`; what came in a rest does not count, since nobody was too slow for it."""
+        """See `LiveCapture.backlog`; what came in a rest, or is given out, does not count: nobody was too slow for it."""
         ring = self._ring
-        return ring.filled(beyond=self._rested) if ring is not None else 0.0
+        return ring.filled(beyond=max(self._rested, self._held)) if ring is not None else 0.0
 
     def _retire(self) -> None:
         """Closes the ring; its counts stay."""

@@ -213,6 +213,37 @@ def test_what_came_in_a_rest_is_no_backlog_and_what_came_since_is(link):
             assert (capture._rested, capture.backlog(), capture.counters().delivered) == (0, 0.0, turn * 400)
 
 
+def test_a_batch_is_of_several_blocks_but_holds_little_of_the_ring(link):
+    sent = frames(800, 1_000)
+    with open_live(HERE, LiveOptions(ring_bytes=4 << 20, block_bytes=1 << 16, retire_ms=10)) as capture:
+        batches = capture.batches(0.05)
+        assert next(batches) is None
+        send(sent)
+        while (waiting := capture._ring.waiting()) < 13:
+            time.sleep(0.01)
+        found, held = [], []
+        while sum(map(len, found)) < len(sent):
+            batch = next(batches)
+            found.append([bytes(batch.buffer[p["at"] : p["at"] + p["captured"]]) for p in batch.packets])
+            held.append(capture._held)
+            assert capture.backlog() == pytest.approx(capture._ring.filled(beyond=held[-1]))
+        assert sum(found, []) == sent
+        assert (max(held), sum(held)) == (4, waiting)  # a sixteenth of 64 blocks
+        assert next(batches) is None
+        assert capture._ring.waiting() == capture._held == 0
+
+
+def test_a_rest_is_short_after_one_that_filled_much(link):
+    with open_live(HERE, LiveOptions(ring_bytes=1 << 20, block_bytes=1 << 16, retire_ms=10)) as capture:
+        batches = capture.batches(0.05)
+        for count, busy in ((300, True), (20, False)):
+            send(frames(count, 1_000))
+            time.sleep(0.03)
+            capture._rest(capture._ring)
+            assert capture._busy is busy
+            until(batches, lambda found, count=count: len(found) == count)
+
+
 def test_many_blocks_that_hold_little_are_no_backlog(link):
     """Each was handed over because its time was up: a pause of the reader is not yet too much to follow."""
     with open_live(HERE, LiveOptions(ring_bytes=1 << 20, block_bytes=1 << 16, retire_ms=8)) as capture:

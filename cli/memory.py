@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # malloc.h of glibc
 LARGE = 1 << 18  # bytes: larger pieces go back to the system when they are freed
@@ -55,27 +55,41 @@ def give_back() -> None:
     let_go_of_code()
 
 
+_known: dict[str, bool] = {}  # mappings as they were last looked through
+
+
 def let_go_of_code() -> None:
     """Code and constants of libraries leave memory; what is needed again comes back from the files, page by page."""
     advise = _library("madvise")
-    if advise is not None and sys.platform == "linux":
-        for start, end in unwritten(Path("/proc/self/smaps").read_text(encoding="utf-8", errors="replace")):
+    if advise is None or sys.platform != "linux":
+        return
+    now = [line for line in _told("maps").splitlines() if MAPPING.match(line)]
+    if not _known.keys() >= set(now):  # what was there before cannot have been written since
+        _known.clear()
+        _known.update(unwritten(_told("smaps")))
+    for head in (MAPPING.match(line) for line in now if _known.get(line)):
+        if head is not None:
+            start, end = int(head[1], 16), int(head[2], 16)
             advise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), MADV_DONTNEED)
 
 
-def unwritten(smaps: str) -> Iterator[tuple[int, int]]:
-    """Mappings of files of which this process cannot have a page of its own, by proc_pid_smaps(5): addresses.
+def _told(name: str) -> str:
+    return Path("/proc/self", name).read_text(encoding="utf-8", errors="replace")
 
-    Those that a linker has written addresses into are not among them: they would be lost.
+
+def unwritten(smaps: str) -> dict[str, bool]:
+    """Mappings of files by their lines in proc_pid_maps(5): whether this process cannot have a page of its own in them.
+
+    Those that a linker has written addresses into are not among those that can go: the addresses would be lost.
     """
-    mapping: tuple[int, int] | None = None
+    found: dict[str, bool] = {}
+    mapping = None
     for line in smaps.splitlines():
-        if head := MAPPING.match(line):
-            mapping = (int(head[1], 16), int(head[2], 16))
-        elif line.startswith("Anonymous:"):
-            if mapping is not None and line.split()[1] == "0":
-                yield mapping
-            mapping = None
+        if MAPPING.match(line):
+            mapping = line
+        elif mapping is not None and line.startswith("Anonymous:"):
+            found[mapping], mapping = line.split()[1] == "0", None
+    return found
 
 
 def _library(name: str) -> Callable[..., int] | None:

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 TICK = 1.0  # seconds between transactions
 WAIT = 0.25  # seconds that the ring may be silent before the clock is looked at
 PRUNE_EVERY = 60.0  # seconds; while something goes, a stretch with each transaction
-LIGHTEN_EVERY = 10.0  # seconds: code that a fold ran may wait for half a minute
+LIGHTEN_EVERY = 60.0  # seconds; and after each fold, whose code the next half minute does not need
 STUCK = 300.0  # seconds that the keeper may take before the watchdog is left to bite
 MANY_NAMES = 1 << 17  # names that are remembered before those that nothing refers to are forgotten
 NS = 1_000_000_000
@@ -75,6 +75,7 @@ class Service:
         self._steps: list[Step] = []
         self._account = Account(capture.name)
         self._pruned = self._lightened = time.monotonic()
+        self._folds = store.folds
 
     def ask_reload(self) -> None:
         """For a signal handler: databases and local networks are read again soon."""
@@ -157,8 +158,8 @@ class Service:
         now = time.monotonic()
         if now - self._pruned >= PRUNE_EVERY and not self.store.full and not self._prune():
             self._pruned = now
-        if now - self._lightened >= LIGHTEN_EVERY:
-            self._lightened = now
+        if self.store.folds != self._folds or now - self._lightened >= LIGHTEN_EVERY:
+            self._folds, self._lightened = self.store.folds, now
             memory.give_back()
 
     def _prune(self) -> int:

@@ -72,6 +72,7 @@ class Store:
         self.path, self.warn, self.attributed = path, warn or _ignore, attributed or _as_they_are
         self.lost_rows = 0
         self.full = False
+        self.folds = 0  # times that moments went from the journal into the tables
         self._waiting: deque[_Moment] = deque()
         self._steps: deque[tuple[int, int, int, str | None]] = deque()  # of the clock, not written yet
         self._minute = self._moment = 0
@@ -212,6 +213,7 @@ class Store:
         self._connection.execute("BEGIN IMMEDIATE")
         blocks, self._behind = _fold(self._connection, self.attributed)
         self._connection.execute("COMMIT")
+        self.folds += 1
         return blocks
 
     def _wait(self, why: str) -> None:
@@ -315,7 +317,10 @@ def _fold(connection: sqlite3.Connection, attributed: Callable[[Tables], Tables]
     blocks = connection.execute("SELECT moment, name, data FROM journal WHERE number <= ? ORDER BY number", (number,)).fetchall()
     found = folded([block for block in blocks if block[1] in SHAPES])
     connection.executemany("DELETE FROM open_exchanges WHERE flow_id = ?", [(name,) for name in found.closed])
-    for name, frame in (*attributed(found.tables).items(), ("open_exchanges", found.open)):
+    frames = {**attributed(found.tables), "open_exchanges": found.open}
+    del blocks, found
+    while frames:  # each leaves memory when it is written
+        name, frame = frames.popitem()
         for part in frame.iter_slices(ROWS_AT_ONCE):
             connection.executemany(insertion(name), to_rows(name, part))
     return connection.execute("DELETE FROM journal WHERE number <= ?", (number,)).rowcount, more

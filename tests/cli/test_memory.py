@@ -29,7 +29,30 @@ Anonymous:             0 kB
 
 
 def test_only_what_comes_back_from_a_file_as_it_was_is_let_go():
-    assert list(memory.unwritten(SMAPS)) == [(0x7F0000000000, 0x7F0000100000), (0x7F0000200000, 0x7F0000300000)]
+    assert memory.unwritten(SMAPS) == {
+        "7f0000000000-7f0000100000 r-xp 00001000 fe:00 101 /usr/lib/libclean.so": True,
+        "7f0000200000-7f0000300000 r--p 00002000 fe:00 101 /usr/lib/libclean.so": True,
+        "7f0000400000-7f0000500000 r--p 00003000 fe:00 101 /usr/lib/librelocated.so": False,
+    }
+
+
+@LINUX
+def test_mappings_are_looked_through_again_when_there_are_others(monkeypatch):
+    told, advised = [], []
+    lines = [line for line in SMAPS.splitlines() if line.startswith("7f")]
+    said = {"maps": "\n".join(lines[:2]), "smaps": SMAPS}
+    monkeypatch.setattr(memory, "_known", {})
+    monkeypatch.setattr(memory, "_told", lambda name: told.append(name) or said[name])
+    monkeypatch.setattr(memory, "_library", lambda _: lambda start, size, advice: advised.append((start.value, size.value, advice)))
+    memory.let_go_of_code()
+    memory.let_go_of_code()
+    assert told == ["maps", "smaps", "maps"]
+    assert advised == 2 * [(0x7F0000000000, 0x100000, 4), (0x7F0000200000, 0x100000, 4)]
+    said["maps"] = lines[0].replace("r-xp", "r--p")  # now another
+    said["smaps"] = said["maps"] + "\nAnonymous:             4 kB\n"
+    memory.let_go_of_code()
+    assert told == ["maps", "smaps", "maps", "maps", "smaps"]
+    assert len(advised) == 4
 
 
 def in_a_process(code):

@@ -167,3 +167,15 @@ def test_memory_is_given_back_while_retention_goes_on_deleting(run, monkeypatch)
     monkeypatch.setattr(Store, "prune", lambda *_, **__: 1)
     run([Tcp(START + n * SECOND, port=41_000 + n).open().items for n in range(3)])
     assert given_back
+
+
+def test_memory_is_given_back_after_each_fold(run, monkeypatch):
+    given_back = []
+    monkeypatch.setattr(module.memory, "give_back", lambda: given_back.append(True))
+    monkeypatch.setattr("wiretally.store.database.FOLD_EVERY", 0.0)
+    run([Tcp(START + n * SECOND, port=41_000 + n).open().items for n in range(3)])
+    assert given_back
+    given_back.clear()
+    monkeypatch.setattr("wiretally.store.database.FOLD_EVERY", 1e9)
+    run([Tcp(START + n * SECOND, port=41_000 + n).open().items for n in range(3)])
+    assert not given_back

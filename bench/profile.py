@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 STAGES = {  # what is shown: where the function lies
     "read and index packets": ("capture.stream", "CaptureStream.__iter__"),
     "packet pass (kernels)": ("dissect.packet_pass", "run"),
-    "QUIC Initials": ("dissect.dissector", "Dissector._open_initials"),
+    "QUIC Initials": ("dissect.dissector", "Dissector._read_parcels"),
     "dissector made, first kernel loaded": ("dissect.dissector", "Dissector.__init__"),
     "batches into the pass": ("dissect.dissector", "Dissector.feed"),
     "rows into frames": ("dissect.frames", "Frames.make"),

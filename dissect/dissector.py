@@ -27,7 +27,6 @@ from .records import copied
 from .rows import Rows, Taken, running
 from .state import (
     ACTIVE,
-    BORROWED,
     COUNTER_NAMES,
     DATAGRAMS,
     DONE,
@@ -46,6 +45,7 @@ from .state import (
     MAX_FIRST_PACKETS,
     MAX_FLOWS,
     NETWORKS,
+    PARCELLED,
     PARSES_SKIPPED,
     POOL,
     QUIC_SKIPPED,
@@ -144,38 +144,41 @@ class Dissector:
         at = 0
         while True:
             at, reason = packet_pass.run(self._states, batch.buffer, self._interfaces, batch.packets, at)
-            self._open_initials(batch)
             if reason == packet_pass.ALL_TAKEN:
                 return
             if reason == packet_pass.NEW_INTERFACE:
                 self._know_interface(int(batch.packets["interface"][at]))
             else:
-                self._rows.take(self._state, self.options.tables)
+                self._take_rows()
 
-    def _open_initials(self, batch: PacketBatch) -> None:
-        """QUIC Initials of the stretch just taken: their hellos become rows and names."""
+    def _take_rows(self) -> None:
+        """Empties the sheets, once what was laid aside has put into them what it says."""
+        self._read_parcels()
+        self._rows.take(self._state, self.options.tables)
+
+    def _read_parcels(self) -> None:
+        """Datagrams that were laid aside: hellos of QUIC Initials become rows and names, devices say what they are."""
         cursor = self._state["cursor"]
         count = int(cursor[DATAGRAMS])
         if not count:
             return
         datagrams = copied(self._state["datagrams"][:count])
-        cursor[DATAGRAMS] = 0
-        cursor[BORROWED] = 0
+        parcels = self._state["parcels"][: cursor[PARCELLED]].tobytes()
+        cursor[DATAGRAMS] = cursor[PARCELLED] = 0
         if self.lean >= LEAN_PAYLOAD:
             self._state["counters"][PARSES_SKIPPED] += count
             return
-        columns = (datagrams[name].tolist() for name in ("flow_id", "at", "end", "way", "borrowed", "service"))
+        columns = (datagrams[name].tolist() for name in ("flow_id", "at", "end", "way", "service"))
         read: list[tuple[int, ...]] = []  # as `quic_messages` takes it
         texts = bytearray()
-        for number, (flow, at, end, way, borrowed, service) in enumerate(zip(*columns, strict=True)):
-            source = self._state["fragment_bytes"][borrowed - 1] if borrowed else batch.buffer
+        for number, (flow, at, end, way, service) in enumerate(zip(*columns, strict=True)):
             if service in FORMS:
                 if "announced" in self.options.tables:
-                    self._announced(datagrams[number], source[at:end].tobytes())
+                    self._announced(datagrams[number], parcels[at:end])
                 continue
             if not self._initials.wants(flow, way):
                 continue
-            datagram = source[at:end].tobytes()
+            datagram = parcels[at:end]
             begin = len(texts)
             hello = self._initials.take(flow, datagram, way)
             if hello is not None:
@@ -206,7 +209,7 @@ class Dissector:
         """
         if end:
             for _ in self._finished():
-                self._rows.take(self._state, self.options.tables)
+                self._take_rows()
         taken = self._taken(end=end)
         return taken._replace(running=running(self._state)) if live else taken
 
@@ -217,7 +220,7 @@ class Dissector:
         yield self._taken(end=True)
 
     def _taken(self, *, end: bool) -> Taken:
-        self._rows.take(self._state, self.options.tables)
+        self._take_rows()
         rows, self._rows = self._rows, Rows(self._kept)
         moved, self._moved = self._moved, 0
         claims = tuple(self._announcements.take())
@@ -235,6 +238,7 @@ class Dissector:
 
     @lean.setter
     def lean(self, much: int) -> None:
+        self._read_parcels()
         self._state["settings"][LEAN] = much
 
     def set_local(self, local: tuple[str, ...]) -> None:
@@ -245,7 +249,7 @@ class Dissector:
 
     def move_clock(self, ns: int) -> None:
         """The clock that stamps packets was stepped by `ns`: what goes on is moved with it, what was taken stays."""
-        self._rows.take(self._state, self.options.tables)
+        self._take_rows()
         self._rows.move_dns(ns)
         move_clock(self._state, self._interfaces, ns)
         self._moved += ns
@@ -276,6 +280,7 @@ class Dissector:
     def _finished(self) -> Iterator[None]:
         """Ends every flow; stops where sheets are full or a stretch is done, so that rows can be taken."""
         place = 0
+        self._read_parcels()
         while True:
             place = packet_pass.finish_all(self._states, self._latest(), place, STRETCH)
             if self._state["cursor"][ACTIVE] == 0:

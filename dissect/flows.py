@@ -128,15 +128,15 @@ def count(f: Record, way: int, wire: int, ip_bytes: int, now: int) -> None:
 
 
 @inline
-def content(state: State, b: Bytes, place: int, way: int, borrowed: int, now: int, h: Record) -> None:
-    """What a whole datagram carries; `borrowed`: 1 + the slot whose bytes `b` are, 0 for a packet of the batch."""
+def content(state: State, b: Bytes, place: int, way: int, now: int, h: Record) -> None:
+    """What a whole datagram carries."""
     if h["protocol"] == PROTOCOL_TCP and h["cut"] == 0:
         tcp_segment(state, b, place, way, h, now)
         return
     f = state["flows"][place]
     app = h["data_bytes"]
     if h["protocol"] == PROTOCOL_UDP:
-        app = udp_datagram(state, b, place, way, borrowed, h, now)
+        app = udp_datagram(state, b, place, way, h, now)
     f["counts"][way, PAYLOAD] += h["data_bytes"]
     f["counts"][way, APP] += app
 

@@ -40,9 +40,9 @@ from .state import (
     ANSWER_SHEET,
     ANSWERS,
     APP,
-    BORROWED,
     COUNTED_PACKETS,
     CUT,
+    DATAGRAM_BYTES,
     DATAGRAM_SHEET,
     DATAGRAMS,
     DNS_ROWS,
@@ -63,6 +63,8 @@ from .state import (
     LATEST,
     MALFORMED_PACKETS,
     MAX_WAITING_FRAGMENTS,
+    PARCELLED,
+    PARCELS,
     PAYLOAD,
     SEEN,
     SEEN_BYTES,
@@ -99,7 +101,7 @@ def has_all_room(state: State) -> bool:
         and cursor[DATAGRAMS] + 1 <= DATAGRAM_SHEET
         and cursor[FIRSTS] + FIRSTS_OF_A_PACKET <= FIRST_SHEET
         and cursor[FREE] > MAX_WAITING_FRAGMENTS
-        and cursor[BORROWED] == 0
+        and cursor[PARCELLED] + DATAGRAM_BYTES <= PARCELS
     )
 
 
@@ -171,7 +173,7 @@ def packet(state: State, b: Bytes, at: int, captured: int, wire: int, now: int, 
     else:
         place, way = flow_of(state, b, h, now)
         account(state, place, way, wire, now, h)
-        content(state, b, place, way, 0, now, h)
+        content(state, b, place, way, now, h)
     return OK
 
 
@@ -240,7 +242,7 @@ def fragment(state: State, b: Bytes, wire: int, now: int, h: Record) -> None:
     place, way = flow_of(state, kept, h, now)
     account(state, place, way, wire, now, h)
     if status == OK and h["fragment"] == 0 and h["more"] == 0:
-        content(state, kept, place, way, n + 1, now, h)
+        content(state, kept, place, way, now, h)
     else:
         state["counters"][FRAGMENTS_LOST] += 1
 
@@ -256,7 +258,7 @@ def unjoined(state: State, slot: Record, b: Bytes, wire: int, now: int, h: Recor
     place, way = flow_of(state, b, h, now)
     account(state, place, way, wire, now, h)
     if read and h["fragment"] == 0:
-        content(state, b, place, way, 0, now, h)
+        content(state, b, place, way, now, h)
     elif read:
         state["flows"][place]["counts"][way, PAYLOAD] += h["data_bytes"]
         state["flows"][place]["counts"][way, APP] += h["data_bytes"]

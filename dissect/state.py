@@ -49,6 +49,7 @@ FRAGMENT_SETS, FRAGMENT_WAYS = 64, 4  # datagrams in pieces that are put togethe
 FRAGMENTS = FRAGMENT_SETS * FRAGMENT_WAYS
 CONNECTION_SETS, CONNECTION_WAYS = 1 << 12, 4  # QUIC connections known by their IDs
 DATAGRAM_BYTES = 1 << 16  # longest IP datagram in pieces, rounded up: RFC 791 §3.1
+PARCELS = 1 << 19  # bytes of datagrams that wait for Python
 MAX_WAITING_FRAGMENTS = 48  # pieces that wait for the first one, which knows the ports
 FIRST_SHEET = 1 << 16
 MAX_FIRST_PACKETS = 64  # of a flow that are told one by one
@@ -184,7 +185,7 @@ NAMED = np.dtype(
 )  # fmt: skip
 NAT64_PREFIX = np.dtype([("hi", np.uint64), ("lo", np.uint64), ("length", np.int64)], align=True)
 DATAGRAM = np.dtype([("slot", np.int64), ("flow_id", np.uint64), ("at", np.int64), ("end", np.int64), ("way", np.int64),
-                     ("time", np.int64), ("exchanges", np.int64), ("service", np.int64), ("borrowed", np.int64)],
+                     ("time", np.int64), ("exchanges", np.int64), ("service", np.int64)],
                     align=True)  # fmt: skip
 
 FIRST = np.dtype([("slot", np.int64), ("number", np.int64), ("gap_ns", np.int64), ("ip_bytes", np.int64),
@@ -208,7 +209,7 @@ COUNTER_NAMES = ("lost_holes", "lost_bytes", "held_full", "collect_full", "colle
 
 # places in `cursor`
 (FREE, DONE, TLS_ROWS, DNS_ROWS, ANSWERS, HTTP_ROWS, EXCHANGES, DATAGRAMS, FREE_NODES, FREE_COLLECTORS, SWEEP, HIGH_WATER,
- ACTIVE, NAMED_ROWS, NOW, BORROWED, FIRSTS, DELIVERY, CID_LENGTHS, NAT64_ROWS) = range(20)  # fmt: skip
+ ACTIVE, NAMED_ROWS, NOW, PARCELLED, FIRSTS, DELIVERY, CID_LENGTHS, NAT64_ROWS) = range(20)  # fmt: skip
 # settings
 (IDLE_TCP, IDLE_OTHER, LINGER, LOCAL_NETWORKS, IDLE_GAP, MAX_ACTIVE, INDEX_MASK, IDLE_DNS,
  FIRST_PACKETS, LEAN) = range(10)  # fmt: skip
@@ -258,7 +259,8 @@ STATE = np.dtype(
         ("requests", REQUEST, (HTTP_SHEET,)),
         ("exchanges", EXCHANGE, (EXCHANGE_SHEET,)),
         ("firsts", FIRST, (FIRST_SHEET,)),  # the first packets of flows, where they are asked for
-        ("datagrams", DATAGRAM, (DATAGRAM_SHEET,)),  # QUIC long-header packets of this batch
+        ("datagrams", DATAGRAM, (DATAGRAM_SHEET,)),  # what Python reads: see `parcels.py`
+        ("parcels", np.uint8, (PARCELS,)),  # their bytes
         ("work", np.uint8, (SCRATCH_BYTES,)),  # scratch of the parsers
         ("work_ints", np.int64, (SCRATCH_INTS,)),
     ],

@@ -11,11 +11,10 @@ from .dns.detect import looks_like_query
 from .http import looks_like_request
 from .link import Record
 from .messages import dns_message, http_message
+from .parcels import lay_aside
 from .quic.datagram import google_datagram, quic_datagram
 from .state import (
     ANNOUNCED_SKIPPED,
-    BORROWED,
-    DATAGRAMS,
     SERVICE_DHCP,
     SERVICE_DNS,
     SERVICE_DOQ,
@@ -72,7 +71,7 @@ def service_of(ports: int) -> int:
 
 
 @inline
-def udp_datagram(state: State, b: Bytes, place: int, way: int, borrowed: int, h: Record, now: int) -> int:
+def udp_datagram(state: State, b: Bytes, place: int, way: int, h: Record, now: int) -> int:
     """Names and messages in one datagram; returns how many of its bytes are application data."""
     f, c = state["flows"][place], state["cold"][place]
     at, length = h["data_at"], h["data_bytes"]
@@ -81,7 +80,7 @@ def udp_datagram(state: State, b: Bytes, place: int, way: int, borrowed: int, h:
         client = c["syn_way"]
         if c["rtt_remote_ns"] == 0 and way != client and c["syn"][client]:
             c["rtt_remote_ns"] = max(now - c["syn_ns"], 0) + 1
-        return quic_datagram(state, b, place, way, borrowed, h, now)
+        return quic_datagram(state, b, place, way, h, now)
     service = f["service"]
     if service in (SERVICE_DNS, SERVICE_MDNS, SERVICE_LLMNR):
         if end - at >= DNS_HEADER:
@@ -90,15 +89,15 @@ def udp_datagram(state: State, b: Bytes, place: int, way: int, borrowed: int, h:
         if service == SERVICE_SSDP and looks_like_request(b, at, end):
             http_message(state, b, place, at, end, now)
         if c["initials"][way] < MAX_ANNOUNCED:
-            queue(state, place, way, at, end, borrowed, now)
+            lay_aside(state, b, place, way, at, end, now)
         else:
             state["counters"][ANNOUNCED_SKIPPED] += 1
     elif end > at and u8(b, at) <= LAST_DTLS and service in (SERVICE_NONE, SERVICE_DTLS, SERVICE_STUN):
         dtls_datagram(state, b, place, way, at, end, length, now)
     elif end - at >= QUIC_LEAST and u8(b, at) & QUIC_LONG:
-        length = quic_datagram(state, b, place, way, borrowed, h, now)
+        length = quic_datagram(state, b, place, way, h, now)
     if f["service"] in (SERVICE_NONE, SERVICE_GQUIC) and end - at >= QUIC_LEAST:
-        google_datagram(state, b, place, way, at, end, borrowed, now)
+        google_datagram(state, b, place, way, at, end, now)
     if service == SERVICE_NONE and f["service"] == SERVICE_NONE:
         if looks_like_stun(b, at, end):
             f["service"] = SERVICE_STUN
@@ -106,17 +105,3 @@ def udp_datagram(state: State, b: Bytes, place: int, way: int, borrowed: int, h:
             f["service"] = SERVICE_DNS
             dns_message(state, b, place, way, at, end, now)
     return length
-
-
-@inline
-def queue(state: State, place: int, way: int, at: int, end: int, borrowed: int, now: int) -> None:
-    """Hands b[at:end] to Python; there is room for one datagram of each packet."""
-    c = state["cold"][place]
-    c["initials"][way] += 1
-    row = state["datagrams"][state["cursor"][DATAGRAMS]]
-    row["slot"], row["flow_id"], row["at"], row["end"] = place, c["flow_id"], at, end
-    row["way"], row["time"], row["service"] = way, now, state["flows"][place]["service"]
-    row["borrowed"] = borrowed
-    if borrowed:
-        state["cursor"][BORROWED] = 1  # its bytes are read before the next packet may overwrite them
-    state["cursor"][DATAGRAMS] += 1

@@ -17,10 +17,8 @@ from __future__ import annotations
 from ...core.jit import inline
 from ...core.wire import Bytes, be16, be32, u8
 from ..link import Record
+from ..parcels import lay_aside
 from ..state import (
-    BORROWED,
-    DATAGRAMS,
-    EXCHANGES,
     SERVICE_DOQ,
     SERVICE_GQUIC,
     SERVICE_NONE,
@@ -133,7 +131,7 @@ def long_header(b: Bytes, at: int, end: int, stop: int, found: Array) -> bool:
 
 
 @inline
-def quic_datagram(state: State, b: Bytes, place: int, way: int, borrowed: int, h: Record, now: int) -> int:
+def quic_datagram(state: State, b: Bytes, place: int, way: int, h: Record, now: int) -> int:
     """Takes the packets of a datagram; returns how many of its bytes are application data.
 
     What the capture cut off behind a long header is not counted: it may be anything.
@@ -162,7 +160,7 @@ def quic_datagram(state: State, b: Bytes, place: int, way: int, borrowed: int, h
             initial = 1
         at = found[BEHIND]
     if initial:
-        queue_datagram(state, place, way, start, end, borrowed, now)
+        for_hellos(state, b, place, way, start, end, now)
     return app
 
 
@@ -196,25 +194,15 @@ def _first_data(c: Array, way: int, now: int) -> None:
 
 
 @inline
-def queue_datagram(state: State, place: int, way: int, at: int, end: int, borrowed: int, now: int) -> None:
-    """Hands a datagram to Python, which has the ciphers; the server's no longer once the client is known for sure."""
+def for_hellos(state: State, b: Bytes, place: int, way: int, at: int, end: int, now: int) -> None:
+    """A datagram that may bring a hello, for Python, which has the ciphers; the server's no longer once the client is known for sure."""
     c = state["cold"][place]
-    if c["initials"][way] >= MAX_INITIALS or c["opened"] == 2 - way:
-        return
-    c["initials"][way] += 1
-    row = state["datagrams"][state["cursor"][DATAGRAMS]]
-    row["slot"], row["flow_id"], row["at"], row["end"] = place, c["flow_id"], at, end
-    row["way"], row["time"] = way, now
-    row["exchanges"] = state["cursor"][EXCHANGES]
-    row["service"] = state["flows"][place]["service"]
-    row["borrowed"] = borrowed
-    if borrowed:
-        state["cursor"][BORROWED] = 1  # its bytes are read before the next packet may overwrite them
-    state["cursor"][DATAGRAMS] += 1
+    if c["initials"][way] < MAX_INITIALS and c["opened"] != 2 - way:
+        lay_aside(state, b, place, way, at, end, now)
 
 
 @inline
-def google_datagram(state: State, b: Bytes, place: int, way: int, at: int, end: int, borrowed: int, now: int) -> None:
+def google_datagram(state: State, b: Bytes, place: int, way: int, at: int, end: int, now: int) -> None:
     """Google QUIC before TLS: recognised by the version that the client repeats until it is answered.
 
     Its packets are handed to Python, where the name stands in the clear (`google.py`).
@@ -233,4 +221,4 @@ def google_datagram(state: State, b: Bytes, place: int, way: int, at: int, end: 
             f["service"] = SERVICE_GQUIC
         if f["service"] == SERVICE_GQUIC:
             c["inexact"] = 1
-            queue_datagram(state, place, way, at, end, borrowed, now)
+            for_hellos(state, b, place, way, at, end, now)

@@ -28,6 +28,7 @@ from .rows import Rows, Taken, running
 from .state import (
     ACTIVE,
     COUNTER_NAMES,
+    DATAGRAM_BYTES,
     DATAGRAMS,
     DONE,
     FIRST_PACKETS,
@@ -46,6 +47,7 @@ from .state import (
     MAX_FLOWS,
     NETWORKS,
     PARCELLED,
+    PARCELS,
     PARSES_SKIPPED,
     POOL,
     QUIC_SKIPPED,
@@ -148,6 +150,8 @@ class Dissector:
                 return
             if reason == packet_pass.NEW_INTERFACE:
                 self._know_interface(int(batch.packets["interface"][at]))
+            elif int(self._state["cursor"][PARCELLED]) > PARCELS - DATAGRAM_BYTES:
+                self._read_parcels()
             else:
                 self._take_rows()
 

@@ -24,7 +24,6 @@ from .dns_rows import DnsRows
 from .intern import Names as InternedNames
 from .intern import raw, texts
 from .ip import PROTOCOL_ICMP, PROTOCOL_ICMP6
-from .records import picked
 from .rows import Taken
 from .state import (
     DOWN,
@@ -100,9 +99,8 @@ class Frames:
         if "http" in self._tables:
             made["http"] = _http(rows.joined("http"), rows.joined("requests"), names)
         if going is not None:
-            flows, cold = picked(going.flows, going.shown), picked(going.cold, going.shown)
-            made["running"] = self._flows(interned, flows, cold, names, lean=lean, without=LATER | ENDED)
-            made["open"] = _exchanges(going.exchanges(), names)
+            made["running"] = self._flows(interned, going.flows, going.cold, names, lean=lean, without=LATER | ENDED)
+            made["open"] = _exchanges(going.open, names)
         return made
 
     def _known(self, interned: InternedNames, count: int) -> pl.Series:

@@ -55,33 +55,17 @@ SHEETS = (
 
 
 class Running(NamedTuple):
-    """Flows that go on and have had packets since the last live taking: FLOW[n], COLD[n], as they are now.
+    """Flows that go on, as they are now.
 
-    shown: bool[n], those whose row is due: when they are new, when their name has become known, and once in SHOW_EVERY.
-    Their counters come from their exchanges (`store/reader.py`), so that showing them more often would only wear a disk.
+    flows, cold: FLOW[n], COLD[n] of those whose row is due: when they are new, when their name has become known, and once in
+    SHOW_EVERY. Their counters come from their exchanges (`store/reader.py`), so that showing them more often would only wear a disk.
+    open: EXCHANGE[m], what is open of all that have had packets since the last live taking; with the closed ones it adds up
+    to the flows' totals.
     """
 
     flows: Array
     cold: Array
-    shown: Array
-
-    def exchanges(self) -> Array:
-        """EXCHANGE[m]: what is open of them; with the closed ones it adds up to the flows' totals."""
-        counts = self.flows["counts"] - self.cold["snapshot"]
-        some = counts.any(axis=(1, 2))
-        open_ = np.zeros(int(some.sum()), EXCHANGE)
-        cold = picked(self.cold, some)
-        open_["flow_id"], open_["counts"] = cold["flow_id"], counts[some]
-        open_["start"], open_["end"] = self.flows["exchange_start"][some], self.flows["exchange_last"][some]
-        open_["name"] = _best_names(cold)
-        return open_
-
-
-def _best_names(cold: Array) -> Array:
-    """As `exchange.best_name`, of many."""
-    seen = (cold["sni"] != 0) & (cold["ech"] != ECH_OUTER)
-    known = [seen, cold["host"] != 0, cold["dns_name"] != 0]
-    return np.select(known, [cold["sni"], cold["host"], cold["dns_name"]], 0)
+    open: Array
 
 
 class Taken(NamedTuple):
@@ -102,18 +86,34 @@ class Taken(NamedTuple):
 
 
 def running(state: State) -> Running:
-    """Copies the flows that have changed, and notes which of them are shown."""
+    """Copies what is due of the flows that have changed, and notes it; of the others no more than numbers."""
     high = state["cursor"][HIGH_WATER]
-    changed = np.flatnonzero((state["flows"]["alive"][:high] == CHANGED) & (state["flows"]["alias"][:high] == 0))
-    state["flows"]["alive"][changed] = ALIVE
-    flows, cold = picked(state["flows"], changed), picked(state["cold"], changed)
-    flows["end"] = END_OPEN  # one that lingers may still get packets; its own row says how it ended
-    names = _best_names(cold)
-    new = (cold["shown_ns"] == 0) | (cold["shown_name"] != names)
-    shown = new | (flows["last_ns"] - cold["shown_ns"] > SHOW_EVERY)
-    state["cold"]["shown_ns"][changed[shown]] = flows["last_ns"][shown]
-    state["cold"]["shown_name"][changed[shown]] = names[shown]
-    return Running(flows, cold, shown)
+    flows, cold = state["flows"][:high], state["cold"][:high]
+    changed = np.flatnonzero((flows["alive"] == CHANGED) & (flows["alias"] == 0))
+    flows["alive"][changed] = ALIVE
+    names, last, before = _best_names(cold, changed), flows["last_ns"][changed], cold["shown_ns"][changed]
+    due = (before == 0) | (cold["shown_name"][changed] != names) | (last - before > SHOW_EVERY)
+    shown = changed[due]
+    cold["shown_ns"][shown], cold["shown_name"][shown] = last[due], names[due]
+    rows = picked(state["flows"], shown)
+    rows["end"] = END_OPEN  # one that lingers may still get packets; its own row says how it ended
+    return Running(rows, picked(state["cold"], shown), _open(flows, cold, changed, names))
+
+
+def _open(flows: Array, cold: Array, places: Array, names: Array) -> Array:
+    """EXCHANGE[m]: what is open of the flows at `places`, whose names are given."""
+    counts = flows["counts"][places] - cold["snapshot"][places]
+    some = counts.any(axis=(1, 2))
+    rows, places = np.zeros(int(some.sum()), EXCHANGE), places[some]
+    rows["flow_id"], rows["counts"], rows["name"] = cold["flow_id"][places], counts[some], names[some]
+    rows["start"], rows["end"] = flows["exchange_start"][places], flows["exchange_last"][places]
+    return rows
+
+
+def _best_names(cold: Array, places: Array) -> Array:
+    """As `exchange.best_name`, of many."""
+    sni, host, dns = (cold[name][places] for name in ("sni", "host", "dns_name"))
+    return np.select([(sni != 0) & (cold["ech"][places] != ECH_OUTER), host != 0, dns != 0], [sni, host, dns], 0)
 
 
 class Rows:

@@ -227,7 +227,7 @@ def test_a_batch_is_of_several_blocks_but_holds_little_of_the_ring(link):
             found.append([bytes(batch.buffer[p["at"] : p["at"] + p["captured"]]) for p in batch.packets])
             held.append(capture._held)
             assert capture.backlog() == pytest.approx(capture._ring.filled(beyond=held[-1]))
-        assert sum(found, []) == sent
+        assert [one for part in found for one in part] == sent
         assert (max(held), sum(held)) == (4, waiting)  # a sixteenth of 64 blocks
         assert next(batches) is None
         assert capture._ring.waiting() == capture._held == 0

@@ -104,7 +104,7 @@ class Service:
                     if keeping is not None:
                         keeping.result()
                     began = last = now
-                    keeping = keeper.submit(self._keep, *self._new())
+                    keeping = keeper.submit(self._keep, [self._new()])
                     if self.dissector.names > MANY_NAMES:  # waits for the keeper: the ring holds what comes meanwhile
                         keeping.result()
                         self.dissector.renew_names()
@@ -147,11 +147,14 @@ class Service:
     def _counted(self, *, end: bool) -> tuple[pl.DataFrame, bool]:
         return self._account.row(self.capture, self.capture.counters(), self.dissector.counters, end=end)
 
-    def _keep(self, taken: Taken, capture: tuple[pl.DataFrame, bool], steps: list[Step]) -> None:
-        """In the keeper's thread: one transaction."""
+    def _keep(self, new: list[tuple[Taken, tuple[pl.DataFrame, bool], list[Step]]]) -> None:
+        """In the keeper's thread: one transaction. `new` is emptied, so that nothing holds what is written already."""
+        taken, capture, steps = new.pop()
         for step in steps:
             self.store.note_step(*step, boot())
-        self.store.keep(self.dissector.tables(taken) | {"capture": capture[0]}, minute_is_over=capture[1])
+        frames = [self.dissector.tables(taken) | {"capture": capture[0]}]
+        del taken
+        self.store.keep(frames.pop(), minute_is_over=capture[1])
         if self.told and capture[1]:
             self.told(capture[0])
         self.ticks += 1

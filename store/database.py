@@ -149,6 +149,7 @@ class Store:
         """
         account = to_rows("capture", frames["capture"]) if "capture" in frames else []
         blocks = [(name, frames[name].height, packed(frames[name])) for name in ORDER if name in frames and frames[name].height]
+        del frames  # a fold may follow, which needs room of its own
         if not blocks and not minute_is_over and account == self._account:
             self._try()
             return

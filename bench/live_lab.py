@@ -24,10 +24,10 @@ from ..cli import pipeline
 from ..core.errors import WiretallyError
 from ..lab import network
 from ..lab import record as recording
-from ..lab.__main__ import missing
 from ..lab.cell import run_in_cell
 from ..lab.children import Child, wait_for
 from ..lab.hosts import SENSORS, SHARED
+from ..lab.needs import missing
 from ..lab.plan import ARMS
 from ..lab.player import Options, Played, Player
 from .live_peers import begun

@@ -6,36 +6,14 @@ Exits 0 when the recording is complete, 1 with one line where this machine lacks
 from __future__ import annotations
 
 import argparse
-import importlib.util
-import os
-import shutil
 import sys
 from pathlib import Path
 
 from ..core.errors import EnvironmentFault
 from .agent import FLUSH_SECONDS, SHORTEST_FLUSH_SECONDS
-from .browser import executable
 from .cell import run_in_cell
+from .needs import missing
 from .plan import ARMS
-
-TOOLS = {"ip": "iproute2", "ethtool": "ethtool", "dumpcap": "wireshark-common", "mount": "mount"}
-
-
-def missing(arm: str = "") -> list[str]:
-    """What this machine lacks for a recording, each with where it comes from."""
-    lacks = []
-    if not hasattr(os, "geteuid") or os.geteuid() != 0:
-        lacks.append("root")
-    if not Path("/dev/net/tun").exists():
-        lacks.append("/dev/net/tun (kernel module tun)")
-    if executable() is None:
-        lacks.append("chromium (package chromium)")
-    lacks += [f"{tool} (package {package})" for tool, package in TOOLS.items() if shutil.which(tool) is None]
-    if importlib.util.find_spec("h2") is None:
-        lacks.append("the Python package h2 (pip install 'wiretally[lab]')")
-    if arm and ARMS[arm].http3 and importlib.util.find_spec("aioquic") is None:
-        lacks.append("the Python package aioquic (pip install 'wiretally[lab]')")
-    return lacks
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from naive import lab_arithmetic as arithmetic
-from wiretally.lab.__main__ import missing
 from wiretally.lab.hosts import SENSORS, SENSORS_ALTERNATIVE
+from wiretally.lab.needs import missing
 
 LACKS = missing()
 QUICK = ("--sessions", "1", "--idle", "0", "--visits", "1", "--flush", "5", "--heartbeat", "4", "--gap", "0.7")

@@ -1,13 +1,16 @@
 """One process writes a store; what is damaged is told from what is somebody else's."""
 
+import os
 import signal
 import sqlite3
+import stat
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from crafting.sessions import START, frame, moment
+from crafting.stores import exchange, minute
 from wiretally.core.errors import EnvironmentFault
 from wiretally.store import marks
 from wiretally.store.database import Store
@@ -151,3 +154,60 @@ def test_what_cannot_be_looked_at_is_not_damaged(tmp_path):
     assert "cannot be used as a store" in full.stderr.splitlines()[-1]
     assert [file.name for file in tmp_path.iterdir() if "damaged" in file.name] == []
     assert read_store(str(tmp_path / "b.db"), ("exchanges",))["exchanges"].height == 11
+
+
+def test_it_is_the_owners_alone_and_nothing_else_is_overwritten(tmp_path):
+    old = os.umask(0)
+    try:
+        with Store(str(tmp_path / "a.db")) as store:
+            store.keep({"capture": minute(1)})
+            modes = {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+    finally:
+        os.umask(old)
+    assert modes == {0o600}
+    other = tmp_path / "letter.txt"
+    other.write_text("dear reader, " * 20)
+    with pytest.raises(EnvironmentFault, match="is something else"):
+        Store(str(other))
+    assert other.read_text().startswith("dear reader")
+    with pytest.raises(EnvironmentFault, match="nowhere"):
+        Store(str(tmp_path / "nowhere" / "a.db"))
+
+
+def test_a_damaged_file_is_put_aside(tmp_path):
+    path = tmp_path / "a.db"
+    with Store(str(path)) as store:
+        store.keep({"exchanges": frame("exchanges", [exchange(f"f{n}") for n in range(3000)])})
+    data = bytearray(path.read_bytes())
+    data[8192:40960] = bytes(32768)
+    path.write_bytes(data)
+    said = []
+    with Store(str(path), warn=said.append) as store:
+        store.keep({"capture": minute(1)})
+    assert len(said) == 1
+    assert "was damaged; put aside as a.db.damaged-" in said[0]
+    (aside,) = tmp_path.glob("a.db.damaged-*")
+    assert aside.read_bytes() == bytes(data)
+    assert read_store(str(path), ("exchanges",))["exchanges"].height == 0
+
+
+@pytest.mark.parametrize("size", [4096, 100_000])
+def test_a_file_of_nothing_but_zeros_is_a_store_that_the_power_went_away_from(tmp_path, size):
+    path = tmp_path / "a.db"
+    path.write_bytes(bytes(size))
+    said = []
+    with Store(str(path), warn=said.append) as store:
+        store.keep({"exchanges": frame("exchanges", [exchange("f")])})
+    assert "was damaged; put aside as a.db.damaged-" in said[0]
+    assert next(tmp_path.glob("a.db.damaged-*")).read_bytes() == bytes(size)
+    assert read_store(str(path), ("exchanges",))["exchanges"].height == 1
+
+
+def test_an_empty_file_becomes_a_store(tmp_path):
+    path = tmp_path / "a.db"
+    path.touch()
+    said = []
+    with Store(str(path), warn=said.append) as store:
+        store.keep({"exchanges": frame("exchanges", [exchange("f")])})
+    assert said == []
+    assert read_store(str(path), ("exchanges",))["exchanges"].height == 1

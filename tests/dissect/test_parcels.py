@@ -2,10 +2,10 @@
 
 import polars as pl
 import pytest
-from crafting.packets import MS, START, batch, dissect, sorted_tables, udp
+from crafting.packets import MS, PHONE, START, batch, dissect, ethernet, ipv4, sorted_tables, udp
 from crafting.quic import crypto, frames_of, hello_message, initial
 from wiretally.dissect.dissector import DissectOptions, Dissector
-from wiretally.dissect.state import DATAGRAM_BYTES, DATAGRAMS, LEAN_PAYLOAD, PARCELLED, PARCELS
+from wiretally.dissect.state import DATAGRAM_BYTES, DATAGRAMS, LEAN_PAYLOAD, PARCELLED, PARCELS, SEEN
 
 WANTED = DissectOptions(tables=frozenset({"flows", "exchanges", "tls", "dns", "http", "announced"}))
 
@@ -33,6 +33,22 @@ def test_the_longest_fit_to_the_last_byte():
     answer = dissect(items, WANTED)
     assert answer.tables["flows"]["up_packets"].to_list() == [len(items)]
     assert answer.tables["announced"]["name"].to_list() == ["a television"]
+
+
+@pytest.mark.parametrize("size", [DATAGRAM_BYTES - 1, DATAGRAM_BYTES, DATAGRAM_BYTES + 1, 3 * DATAGRAM_BYTES])
+def test_a_frame_that_hides_its_length_cannot_take_more_than_there_is(size):
+    """An offloading sender leaves the lengths 0; then the frame's counts, which a capture file may make as long as it likes."""
+    said = b"NOTIFY * HTTP/1.1\r\nSERVER: a television\r\n\r\n".ljust(size, b" ")
+    whole = ethernet(ipv4(b"\x07\x6c\x07\x6c\0\0\0\0", 17, PHONE, "239.255.255.250"))
+    frame = whole[:16] + b"\0\0" + whole[18:] + said
+    count = 2 * PARCELS // DATAGRAM_BYTES
+    dissector = Dissector(WANTED)
+    dissector.feed(batch([(START + n * MS, frame) for n in range(count)]))
+    assert 0 <= dissector._state["cursor"][PARCELLED] <= PARCELS
+    assert (dissector._state["work"] == 0).all()  # what lies behind
+    tables = dissector.tick()
+    assert tables["flows"].is_empty()
+    assert dissector.counters.sum(axis=0)[SEEN] == count
 
 
 def test_nobody_waits_longer_than_until_rows_are_taken():

@@ -30,7 +30,7 @@ SETTINGS = ONE_THREAD | {
     "NUMPY_MADVISE_HUGEPAGE": "0",
     "_RJEM_MALLOC_CONF": "narenas:1,dirty_decay_ms:2000,muzzy_decay_ms:0",  # jemalloc(3), as Polars is built with it
 }
-MAPPING = re.compile(r"([0-9a-f]+)-([0-9a-f]+) r-[x-]p \S+ \S+ [1-9]\d* +/\S")  # of a file, private, not to be written
+MAPPING = re.compile(r"([0-9a-f]+)-([0-9a-f]+) r-[x-][ps] \S+ \S+ [1-9]\d* +/\S")  # of a file, not to be written
 
 
 def prepare() -> None:
@@ -59,7 +59,7 @@ _known: dict[str, bool] = {}  # mappings as they were last looked through
 
 
 def let_go_of_code() -> None:
-    """Code and constants of libraries leave memory; what is needed again comes back from the files, page by page."""
+    """Code and constants of libraries, and databases, leave memory; what is needed again comes back from the files, page by page."""
     advise = _library("madvise")
     if advise is None or sys.platform != "linux":
         return

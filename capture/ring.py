@@ -39,7 +39,7 @@ PATIENCE = 1.0  # seconds more for packets that the kernel has counted and not h
 LOOK = 1.0  # seconds between looks at an interface that is silent
 REST_RATE = 1 << 30  # bytes/s: what comes faster than that fills the ring in one rest (64 MiB: 62 ms); half as long after
 BUSY = 0.2  # of the ring filled in the rest before
-AT_ONCE = 8  # blocks of a batch, at most this
+AT_ONCE = 4  # blocks of a batch, at most this
 HELD = 1 / 16  # of the ring
 
 

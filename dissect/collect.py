@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ..core.jit import inline
 from ..core.wire import Bytes
-from .link import Record
+from .records import Record
 from .state import COLLECT_BYTES, COLLECT_FULL, FREE_COLLECTORS, State
 
 

@@ -10,7 +10,7 @@ Rules: only new payload turns the phase; acknowledgements and repetitions belong
 from __future__ import annotations
 
 from ..core.jit import inline
-from .link import Record
+from .records import Record
 from .state import (
     COUNTS,
     EXCHANGE_DOWN,

@@ -14,8 +14,8 @@ import numpy as np
 
 from ..core.jit import inline
 from .ip import PROTOCOL_TCP, V4_MAPPED
-from .link import Record
 from .nat64 import behind
+from .records import Record
 from .state import (
     ACTIVE,
     ALIVE,

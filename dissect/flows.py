@@ -14,9 +14,9 @@ from .collect import release
 from .exchange import before_data, before_packet, close_exchange
 from .flow_table import create, find, hash_of, oldest_of_sample, retire, stale
 from .ip import PROTOCOL_TCP, PROTOCOL_UDP
-from .link import Record
 from .quic.connections import connection_of, has_short_header, is_quic_port, join, main_is_live
 from .reassembly import drop_held
+from .records import Record
 from .resolver import name_at
 from .state import (
     ACTIVE,

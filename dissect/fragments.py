@@ -15,7 +15,7 @@ import numpy as np
 
 from ..core.jit import inline
 from ..core.wire import Bytes
-from .link import Record
+from .records import Record
 from .state import DATAGRAM_BYTES, FRAGMENT_SETS, FRAGMENT_WAYS, MAX_WAITING_FRAGMENTS, State
 
 READS = (

@@ -15,7 +15,8 @@ import numpy as np
 from ..core.jit import inline
 from ..core.status import MALFORMED, OK, TRUNCATED, UNSUPPORTED
 from ..core.wire import Bytes, be16, be32, be64, u8
-from .link import (
+from .ethernet import ethernet, rare_tag, vlan
+from .layers import (
     ETHERTYPE_IPV4,
     ETHERTYPE_IPV6,
     ETHERTYPE_MPLS,
@@ -33,19 +34,11 @@ from .link import (
     LAYER_RADIOTAP,
     LAYER_TRANSPORT,
     LAYER_WIFI,
-    WIFI_PLAIN,
-    WIFI_SWAPPED,
-    Record,
-    ethernet,
-    first_layer,
-    mpls,
-    ppp,
-    pppoe,
-    radiotap,
-    rare_tag,
-    vlan,
-    wifi,
 )
+from .link import first_layer
+from .mpls import mpls
+from .ppp import ppp, pppoe
+from .records import Record
 from .tunnel import (
     TUNNEL_4IN6,
     TUNNEL_6IN4,
@@ -60,6 +53,7 @@ from .tunnel import (
     inside,
     udp_tunnel,
 )
+from .wifi import WIFI_PLAIN, WIFI_SWAPPED, radiotap, wifi
 
 READS = (
     ("IPv4", "RFC 791 §3.1",

@@ -17,8 +17,8 @@ from .dns.rdata import KIND_ADDRESS, TYPE_AAAA, TYPE_SVCB
 from .exchange import name_since
 from .http import parse_request
 from .intern import begins_with, intern
-from .link import Record
 from .nat64 import is_ipv4only, learn_prefix
+from .records import Record
 from .resolver import learn
 from .state import (
     ANSWER_SHEET,

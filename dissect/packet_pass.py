@@ -35,7 +35,8 @@ from .fragments import (
     wait,
 )
 from .ip import decode, walk
-from .link import LAYER_TRANSPORT, Record
+from .layers import LAYER_TRANSPORT
+from .records import Record
 from .state import (
     ANSWER_SHEET,
     ANSWERS,

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from ..core.jit import inline
 from ..core.wire import SEQ_MASK, Bytes, seq_after
-from .link import Record
+from .records import Record
 from .state import (
     APP,
     FREE_NODES,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Array = npt.NDArray[Any]
+Record = Any  # one of them, as kernels see it: its fields by their names
 
 
 def copied(records: Array) -> Array:

@@ -15,8 +15,8 @@ from ..core.jit import inline
 from ..core.wire import Bytes, be16, u8
 from .collect import claim, collect, release
 from .http import LF, looks_like_request
-from .link import Record
 from .messages import dns_message, http_message
+from .records import Record
 from .state import (
     APP,
     COLLECT_BYTES,

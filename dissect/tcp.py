@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from ..core.jit import inline
 from ..core.wire import SEQ_MASK, Bytes, seq_after
-from .link import Record
 from .reassembly import acknowledged, segment
+from .records import Record
 from .state import END_FIN, END_RST, PAYLOAD, RETRANSMITTED, SEEN_ANSWER, SEEN_SYN, State
 from .transport import ACK, FIN, RST, SYN
 

@@ -10,7 +10,7 @@ from ..core.jit import inline
 from ..core.status import MALFORMED, OK, TRUNCATED
 from ..core.wire import Bytes, be16, be32, u8
 from .ip import PROTOCOL_ICMP, PROTOCOL_ICMP6, PROTOCOL_SCTP, PROTOCOL_TCP, PROTOCOL_UDP
-from .link import Record
+from .records import Record
 
 READS = (
     ("TCP, UDP, SCTP headers", "RFC 9293 §3.1, RFC 768, RFC 9260 §3",

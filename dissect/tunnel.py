@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from ..core.jit import inline
 from ..core.wire import Bytes, be16, u8
-from .link import (
+from .layers import (
     ETHERTYPE_IPV4,
     ETHERTYPE_IPV6,
     ETHERTYPE_TRANSPARENT,

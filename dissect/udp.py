@@ -9,10 +9,10 @@ from ..core.jit import inline
 from ..core.wire import Bytes, u8
 from .dns.detect import looks_like_query
 from .http import looks_like_request
-from .link import Record
 from .messages import dns_message, http_message
 from .parcels import lay_aside
 from .quic.datagram import google_datagram, quic_datagram
+from .records import Record
 from .state import (
     ANNOUNCED_SKIPPED,
     SERVICE_DHCP,

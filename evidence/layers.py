@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..core import packets as p
 from ..core.errors import InputError
 from ..core.status import OK
-from ..dissect import ip, link, transport, tunnel
+from ..dissect import ethernet, ip, layers, link, mpls, ppp, transport, tunnel, wifi
 
 if TYPE_CHECKING:
     from .pseudonyms import Pseudonyms
@@ -132,32 +132,32 @@ def walked(b: bytes, linktype: int, wire: int, pseudonyms: Pseudonyms) -> Blank:
         if status != OK:
             break
         start = at
-        if layer in (link.ETHERTYPE_IPV4, link.ETHERTYPE_IPV6):
-            read = ip.ipv4 if layer == link.ETHERTYPE_IPV4 else ip.ipv6
+        if layer in (layers.ETHERTYPE_IPV4, layers.ETHERTYPE_IPV6):
+            read = ip.ipv4 if layer == layers.ETHERTYPE_IPV4 else ip.ipv6
             status, layer, at, wire_end, reached = read(b, at, len(b), wire_end, h, reached)  # type: ignore[arg-type]
             if status == OK:
                 _network(out, b, start, h, pseudonyms)
-        elif layer == link.LAYER_TRANSPORT:
+        elif layer == layers.LAYER_TRANSPORT:
             if not h["fragment"]:
                 seals.append((int(h["protocol"]), int(h["ip_at"]), int(at), int(h["l4_end"])))
             if _has_addresses(b, at, h):
                 lost = True
                 break
             status, layer, at, _, wire_end = ip.inner(b, at, len(b), wire_end, h)  # type: ignore[arg-type]
-            if layer == link.LAYER_NONE:
+            if layer == layers.LAYER_NONE:
                 break
             if at - start > MAX_TUNNEL_HEADER:
                 lost = True
                 break
             _copy(out, b, start, at)
-        elif layer == link.LAYER_WIFI:
-            status, layer, at = link.wifi(b, at, len(b), padded, h)  # type: ignore[arg-type]
+        elif layer == layers.LAYER_WIFI:
+            status, layer, at = wifi.wifi(b, at, len(b), padded, h)  # type: ignore[arg-type]
             _wifi(out, b, start, at if status == OK else start + 2, pseudonyms)
         else:
             status, layer, at, padded = _step(b, layer, at, h)
             if status == OK:
                 _copy(out, b, start, at)
-                if layer != link.LAYER_ETHERNET and _was_ethernet(b, start, at, h):
+                if layer != layers.LAYER_ETHERNET and _was_ethernet(b, start, at, h):
                     _macs(out, b, start, pseudonyms)
     return _innermost(out, b, h, seals, reached, lost=lost)
 
@@ -165,28 +165,28 @@ def walked(b: bytes, linktype: int, wire: int, pseudonyms: Pseudonyms) -> Blank:
 def _step(b: Any, layer: int, at: int, h: dict[str, Any]) -> tuple[int, int, int, int]:  # noqa: ANN401
     """One layer below IP: `(status, layer, at, padded)`."""
     h["ethernet_at"] = -1
-    if layer == link.LAYER_ETHERNET:
+    if layer == layers.LAYER_ETHERNET:
         h["ethernet_at"] = at
-        return (*link.ethernet(b, at, len(b), h), 0)
-    if layer in (link.ETHERTYPE_VLAN, link.ETHERTYPE_QINQ, link.ETHERTYPE_QINQ_OLD):
-        return (*link.vlan(b, at, len(b)), 0)
-    if layer == link.LAYER_IP:
+        return (*ethernet.ethernet(b, at, len(b), h), 0)
+    if layer in (layers.ETHERTYPE_VLAN, layers.ETHERTYPE_QINQ, layers.ETHERTYPE_QINQ_OLD):
+        return (*ethernet.vlan(b, at, len(b)), 0)
+    if layer == layers.LAYER_IP:
         return (*ip.by_version(b, at, len(b)), at, 0)
-    if layer in (link.ETHERTYPE_MPLS, link.ETHERTYPE_MPLS_MULTICAST):
-        return (*link.mpls(b, at, len(b)), 0)
-    if layer == link.ETHERTYPE_PPPOE:
-        return (*link.pppoe(b, at, len(b)), 0)
-    if layer in (link.LAYER_PPP, link.ETHERTYPE_PPP):
-        return (*link.ppp(b, at, len(b)), 0)
-    if layer == link.LAYER_RADIOTAP:
-        return link.radiotap(b, at, len(b))
-    if layer == link.ETHERTYPE_TRANSPARENT:
-        return OK, link.LAYER_ETHERNET, at, 0
-    return (*link.rare_tag(b, layer, at, len(b)), 0)
+    if layer in (layers.ETHERTYPE_MPLS, layers.ETHERTYPE_MPLS_MULTICAST):
+        return (*mpls.mpls(b, at, len(b)), 0)
+    if layer == layers.ETHERTYPE_PPPOE:
+        return (*ppp.pppoe(b, at, len(b)), 0)
+    if layer in (layers.LAYER_PPP, layers.ETHERTYPE_PPP):
+        return (*ppp.ppp(b, at, len(b)), 0)
+    if layer == layers.LAYER_RADIOTAP:
+        return wifi.radiotap(b, at, len(b))
+    if layer == layers.ETHERTYPE_TRANSPARENT:
+        return OK, layers.LAYER_ETHERNET, at, 0
+    return (*ethernet.rare_tag(b, layer, at, len(b)), 0)
 
 
 def _was_ethernet(b: bytes, start: int, at: int, h: dict[str, Any]) -> bool:
-    return h.get("ethernet_at") == start and at - start >= link.ETHERNET_BYTES <= len(b) - start
+    return h.get("ethernet_at") == start and at - start >= ethernet.ETHERNET_BYTES <= len(b) - start
 
 
 def _has_addresses(b: bytes, at: int, h: dict[str, Any]) -> bool:

@@ -19,7 +19,7 @@ import numpy as np
 from ...core.jit import inline
 from ...core.wire import Bytes, u8
 from ..flow_table import end_hash, mixed
-from ..link import Record
+from ..records import Record
 from ..state import CID_LENGTHS, CONNECTION_SETS, CONNECTION_WAYS, CONNECTIONS_FORGOTTEN, Array, State
 
 LONG, FIXED = 0x80, 0x40  # RFC 9000 §17.2, §17.3.1

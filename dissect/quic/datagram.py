@@ -16,8 +16,8 @@ from __future__ import annotations
 
 from ...core.jit import inline
 from ...core.wire import Bytes, be16, be32, u8
-from ..link import Record
 from ..parcels import lay_aside
+from ..records import Record
 from ..state import (
     SERVICE_DOQ,
     SERVICE_GQUIC,

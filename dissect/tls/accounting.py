@@ -14,8 +14,8 @@ from __future__ import annotations
 from ...core.jit import inline
 from ...core.wire import Bytes, be16, be24, u8
 from ..collect import claim, collect, drop, release
-from ..link import Record
 from ..messages import CLIENT_HELLO, DONE, NEXT, RESUMED, WANTED, handshake_bytes, handshake_message
+from ..records import Record
 from ..state import (
     APP,
     COLLECT_BYTES,

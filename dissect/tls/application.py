@@ -14,7 +14,7 @@ data that a server sends before the client's Finished (§2.3) do not.
 from __future__ import annotations
 
 from ...core.jit import inline
-from ..link import Record
+from ..records import Record
 from ..state import APP
 from .protection import HANDSHAKE_HEADER, before_1_3, is_finished, overhead
 

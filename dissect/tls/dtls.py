@@ -17,7 +17,6 @@ from __future__ import annotations
 from ...core.jit import inline
 from ...core.wire import Bytes, be16, be24, be32, u8
 from ..collect import claim, drop, release
-from ..link import Record
 from ..messages import (
     CERTIFICATE,
     CLIENT_HELLO,
@@ -31,6 +30,7 @@ from ..messages import (
     client_hello,
     server_hello,
 )
+from ..records import Record
 from ..state import APP, COLLECT_BYTES, COLLECT_FULL, COLLECT_LONG, SERVICE_DTLS, TLS_MALFORMED, State
 from .application import note_setup
 from .client_hello import LETTER_DTLS

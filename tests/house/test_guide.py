@@ -14,7 +14,7 @@ BLOCKS = re.findall(r"```python (\S+)\n(.*?)```", GUIDE, re.DOTALL)
 # what is no protocol: the machinery between them
 MACHINERY = {
     "__init__.py", "collect.py", "columns.py", "community.py", "dissector.py", "dns_rows.py", "exchange.py",
-    "flow_table.py", "flows.py", "frames.py", "intern.py", "messages.py", "packet_pass.py", "parcels.py", "records.py", "resolver.py", "rows.py", "state.py",
+    "flow_table.py", "flows.py", "frames.py", "intern.py", "layers.py", "messages.py", "packet_pass.py", "parcels.py", "records.py", "resolver.py", "rows.py", "state.py",
     "stream.py", "upkeep.py",
 }  # fmt: skip
 STANDARD = re.compile(r"RFC \d+|IEEE [\d.]+|3GPP TS [\d.]+|draft-[a-z0-9-]+")

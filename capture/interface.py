@@ -5,7 +5,7 @@ Rules: what cannot be done is refused here, before anything is open, in one line
 
 from __future__ import annotations
 
-import os
+import secrets
 import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -38,7 +38,8 @@ def open_fanout(interface: str, options: LiveOptions, sockets: int) -> list[Live
 
     All packets of a device go to the same capture, so that each can be dissected by itself. Linux only.
     """
-    group = options.fanout if options.fanout is not None else os.getpid() & 0xFFFF
+    # by chance: two containers that share a network may have processes of the same number, and would share the packets
+    group = options.fanout if options.fanout is not None else secrets.randbelow(1 << 16)
     captures: list[LiveCapture] = []
     try:
         for _ in range(sockets):

@@ -170,6 +170,8 @@ class RingCapture(LiveCapture):
                 self._looked = now
                 self._inspect(ring)
         elif now >= self._empty_by:
+            if ring.ready():  # since it was looked for: on a busy machine that may be long ago
+                return False
             if self.counters().waiting and now < self._empty_by + PATIENCE:
                 return False
             self._empty_by = None
@@ -270,6 +272,6 @@ class RingCapture(LiveCapture):
     def close(self) -> None:
         """See `LiveCapture.close`; counters can still be asked."""
         self._retire()
-        if self._wake >= 0:
-            os.close(self._wake)
-            self._wake = -1
+        wake, self._wake = self._wake, -1  # first, since a signal may call `stop` between any two lines
+        if wake >= 0:
+            os.close(wake)

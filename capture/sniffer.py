@@ -30,7 +30,8 @@ BUFFER_BYTES = 4 << 20
 BATCH_PACKETS = 1 << 14
 NS_PER_S, NS_PER_US = 1_000_000_000, 1_000
 TURN = 0.1  # seconds between looks at `stop`
-STOPPING = 1.0  # seconds for what libpcap still holds; its entrance cannot be closed
+HELD = 0.3  # seconds that a packet may be with libpcap before it is shown: scapy asks for 0.1, of which the kernel may take two turns
+STOPPING = 1.0  # seconds for what libpcap still holds, where packets go on coming; its entrance cannot be closed
 
 
 class ScapyCapture(LiveCapture):
@@ -51,18 +52,20 @@ class ScapyCapture(LiveCapture):
         self._packets["linktype"] = linktype
         self._delivered = 0
         self._last = Counters()
-        self._stop_by: float | None = None
+        self._stopped: float | None = None  # when
 
     def batches(self, timeout: float = 1.0) -> Iterator[PacketBatch | None]:
         """See `LiveCapture.batches`."""
         due = time.monotonic() + timeout
         while True:
+            stopped, now = self._stopped, time.monotonic()
             count = self._fill()
-            if self._stop_by is not None and (not count or time.monotonic() > self._stop_by):
-                return
             if count:
                 self._delivered += count
                 yield PacketBatch(self._buffer, self._packets[:count])
+            if stopped is not None and now >= stopped + (STOPPING if count else HELD):
+                return
+            if count:
                 due = time.monotonic() + timeout
                 continue
             left = due - time.monotonic()
@@ -100,7 +103,7 @@ class ScapyCapture(LiveCapture):
 
     def stop(self) -> None:
         """See `LiveCapture.stop`."""
-        self._stop_by = time.monotonic() + STOPPING
+        self._stopped = time.monotonic()
 
     def counters(self) -> Counters:
         """See `LiveCapture.counters`; `seen` and `dropped` are libpcap's."""

@@ -8,7 +8,7 @@ from shutil import which
 import numpy as np
 import pytest
 import wiretally
-from crafting.link import HERE, THERE, ip, join, private_network, send
+from crafting.link import HERE, THERE, ip, join, private_network, send, wait_until
 from polars.testing import assert_frame_equal
 from wiretally.bench.mix import generate
 from wiretally.capture.interface import open_live
@@ -45,8 +45,11 @@ def of_link(play, times, options):
     with open_live(HERE, options) as capture:
 
         def run():
-            play()
-            capture.stop()
+            try:
+                play()
+                wait_until(lambda: capture.counters().seen >= len(times))  # tcpreplay does not wait until they have arrived
+            finally:
+                capture.stop()
 
         player = threading.Thread(target=run)
         player.start()

@@ -8,7 +8,8 @@ import threading
 import time
 
 import pytest
-from crafting.link import HERE, THERE, collect, frames_of, ip, join, private_network, send, tunnel
+from crafting.link import HERE, LONG, THERE, collect, frames_of, ip, join, private_network, send, tunnel, wait_until
+from wiretally.capture import ring
 from wiretally.capture.interface import open_fanout, open_live
 from wiretally.capture.live import LiveOptions
 from wiretally.core.errors import CaptureError, EnvironmentFault, InputError
@@ -41,8 +42,8 @@ def udp(source, destination, payload=b""):
 
 
 def until(batches, wanted):
-    """Goes on until `wanted()`; the frames that came."""
-    found, deadline = [], time.monotonic() + 15
+    """Goes on until `wanted(found)`; the frames that came."""
+    found, deadline = [], time.monotonic() + LONG
     while not wanted(found):
         assert time.monotonic() < deadline, "did not come"
         batch = next(batches)
@@ -188,7 +189,7 @@ def test_a_slow_reader_goes_on_once_there_is_room(link):
         while next(batches) is not None:
             pass
         send(frames(20))
-        assert len(next(batches).packets) == 20
+        assert until(batches, lambda found: len(found) >= 20) == frames(20)
         capture.stop()
         assert [b for b in batches if b is not None] == []
         assert capture.counters().seen - capture.counters().dropped == capture.counters().delivered
@@ -200,8 +201,7 @@ def test_what_came_in_a_rest_is_no_backlog_and_what_came_since_is(link):
         assert (next(batches), capture.backlog()) == (None, 0.0)
         for turn in range(1, 5):  # so far that the end of the ring lies inside what waits
             send(frames(400, 1_000))
-            while capture._ring.waiting() < 6:
-                time.sleep(0.01)
+            wait_until(lambda: capture._ring.waiting() >= 6)
             whole = capture.backlog()
             assert 1 / 8 < whole <= capture._ring.waiting() / 16  # a block may be handed over before it is full
             capture._rested = capture._ring.blocks
@@ -219,8 +219,7 @@ def test_a_batch_is_of_several_blocks_but_holds_little_of_the_ring(link):
         batches = capture.batches(0.05)
         assert next(batches) is None
         send(sent)
-        while (waiting := capture._ring.waiting()) < 13:
-            time.sleep(0.01)
+        wait_until(lambda: capture._ring.waiting() >= 13)
         found, held = [], []
         while sum(map(len, found)) < len(sent):
             batch = next(batches)
@@ -228,9 +227,9 @@ def test_a_batch_is_of_several_blocks_but_holds_little_of_the_ring(link):
             held.append(capture._held)
             assert capture.backlog() == pytest.approx(capture._ring.filled(beyond=held[-1]))
         assert [one for part in found for one in part] == sent
-        assert (max(held), sum(held)) == (4, waiting)  # a sixteenth of 64 blocks
+        assert max(held) == 4  # a sixteenth of 64 blocks
         assert next(batches) is None
-        assert capture._ring.waiting() == capture._held == 0
+        assert (sum(held), capture._ring.waiting(), capture._held) == (capture._ring._next, 0, 0)
 
 
 def test_a_rest_is_short_after_one_that_filled_much(link):
@@ -285,6 +284,24 @@ def test_stop_ends_it_while_more_comes_than_can_be_read(link):
         assert capture.counters().waiting == 0
 
 
+def test_who_was_away_while_it_ended_still_gives_out_what_came(link, monkeypatch):
+    """A busy machine may leave the reader between its look at the ring and its look at the clock for longer than any patience."""
+    monkeypatch.setattr(ring, "PATIENCE", 0.05)
+    with open_live(HERE, SMALL) as capture:
+        send(frames(20))
+        capture.stop()
+        look, away = capture._ring.ready, [0.3]
+
+        def ready(most=1):
+            found = [] if away else look(most)
+            time.sleep(away.pop() if away else 0)
+            return found
+
+        monkeypatch.setattr(capture._ring, "ready", ready)
+        assert frames_of(collect(capture)) == frames(20)
+        assert capture.counters().waiting == 0
+
+
 def test_closing_leaves_a_batch_that_is_still_held_alone(link):
     with open_live(HERE, SMALL) as capture:
         send(frames(5))
@@ -299,7 +316,7 @@ def test_an_interface_that_is_deleted_and_made_again(link):
         batches = capture.batches(0.05)
         send(frames(30))
         ip("link", "del", HERE)
-        assert until(batches, lambda _: any("gone" in line for line in said)) == frames(30)
+        assert until(batches, lambda found: len(found) >= 30 and any("gone" in line for line in said)) == frames(30)
         until(batches, lambda _: capture._ring is None)
         join()
         until(batches, lambda _: any("is back" in line for line in said))
@@ -336,11 +353,7 @@ def test_a_group_comes_back_together(link):
         ip("link", "del", HERE)
         join()
         found = [[], []]
-        deadline = time.monotonic() + 20
-        while not all(map(follows, captures)):
-            assert time.monotonic() < deadline, "did not come back"
-            for one in batches:
-                next(one)
+        wait_until(lambda: [next(one) for one in batches] and all(map(follows, captures)))
         send(sent)
         for n, capture in enumerate(captures):
             capture.stop()
@@ -381,7 +394,7 @@ def test_an_interface_that_goes_down_and_up(link):
         ip("link", "set", HERE, "down")
         until(batches, lambda _: said)
         ip("link", "set", HERE, "up")
-        assert until(batches, lambda found: send(frames(1)) or len(found) >= 3)[:1] == frames(1)
+        assert until(batches, lambda found: send(frames(1), arrive=False) or len(found) >= 3)[:1] == frames(1)
         assert capture.counters().outages == 1
     assert ["gone down" in said[0], "up again" in said[1]] == [True, True]
 
@@ -393,7 +406,7 @@ def test_an_interface_that_is_down_is_waited_for():
         assert "is down" in said[0]
         for name in (HERE, THERE):
             ip("link", "set", name, "up")
-        until(capture.batches(0.05), lambda found: send(frames(1)) or found)
+        until(capture.batches(0.05), lambda found: send(frames(1), arrive=False) or found)
     ip("link", "set", HERE, "down")
     with pytest.raises(CaptureError, match="must be up"):
         open_live(HERE, LiveOptions(expression="udp"))

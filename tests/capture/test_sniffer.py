@@ -2,7 +2,6 @@
 
 import os
 import struct
-import threading
 
 import pytest
 from crafting.link import HERE, collect, join, private_network, send, tunnel
@@ -32,13 +31,13 @@ def both(name, act, options):
     found = []
     with open_live(name, LiveOptions(sniffer="ring", **options)) as ring, open_live(name, LiveOptions(sniffer="scapy", **options)) as other:  # fmt: skip
         act()
-        for capture in (ring, other):
-            threading.Timer(0.3, capture.stop).start()
+        for capture in (other, ring):  # at once after the last packet, which libpcap then still holds
+            capture.stop()
             packets = collect(capture)
             found.append(([(wire, frame) for _, wire, frame in packets], capture.interfaces[0].linktype))
             assert capture.counters().dropped == 0
             assert capture.counters().delivered == len(packets)
-    return found
+    return found[::-1]
 
 
 @pytest.mark.parametrize("options", [{}, {"snaplen": 60}, {"expression": "vlan"}, {"expression": "not vlan"}])

@@ -1,4 +1,8 @@
-"""A network of a test's own: a namespace without a name, gone with the test, and in it a pair of linked interfaces."""
+"""A network of a test's own: a namespace without a name, gone with the test, and in it a pair of linked interfaces.
+
+The kernel does some of its work later, in threads of its own, which on a busy machine may be much later: it takes frames from
+one end of a link to the other, and notices that a link has both its ends. What is done here has been done when it returns.
+"""
 
 from __future__ import annotations
 
@@ -9,25 +13,39 @@ import os
 import socket
 import struct
 import subprocess
-import threading
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 CLONE_NEWNET = 0x40000000  # linux/sched.h
 TUNSETIFF, TUNSETLINK = 0x400454CA, 0x400454CD  # linux/if_tun.h
 IFF_TUN, IFF_NO_PI = 0x0001, 0x1000
+ETH_P_ALL = 3  # linux/if_ether.h
+SOL_PACKET, PACKET_STATISTICS, PACKET_IGNORE_OUTGOING = 263, 6, 23  # linux/if_packet.h
 HERE, THERE = "wtring0", "wtring1"
+OTHER_END = {HERE: THERE, THERE: HERE, "lo": "lo"}
+AT_ONCE = 500  # frames: between two ends the kernel keeps 1,000 (net.core.netdev_max_backlog) and drops the rest
+LONG = 60.0  # seconds after which something will not come at all
 
 
-def ip(*words: str) -> None:
-    """Runs ip(8)."""
+def ip(*words: str) -> str:
+    """Runs ip(8); what it says."""
     done = subprocess.run(["ip", *words], capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"ip {' '.join(words)}: {done.stderr}"
+    return done.stdout
+
+
+def wait_until(happened: Callable[[], object]) -> None:
+    """Returns once it has."""
+    end = time.monotonic() + LONG
+    while not happened():
+        assert time.monotonic() < end, "did not come"
+        time.sleep(0.002)
 
 
 @contextlib.contextmanager
@@ -56,14 +74,42 @@ def join(mtu: int = 1500) -> None:
     ip("link", "add", HERE, "mtu", str(mtu), "type", "veth", "peer", "name", THERE, "mtu", str(mtu))
     for name in (HERE, THERE):
         ip("link", "set", name, "up")
+    wait_until(lambda: "state UP" in ip("link", "show", HERE))  # until then it sends nothing, and says nothing of it
 
 
-def send(frames: list[bytes], interface: str = THERE) -> None:
-    """Puts frames on the link as they are."""
-    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as sock:
+def send(frames: list[bytes], interface: str = THERE, *, arrive: bool = True) -> None:
+    """Puts frames on the link as they are; `arrive`: and sees them arrive, unless the other end may be down."""
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as sock, Arrivals(OTHER_END[interface]) as arrivals:
         sock.bind((interface, 0))
-        for frame in frames:
-            sock.send(frame)
+        for first in range(0, len(frames), AT_ONCE):
+            for frame in frames[first : first + AT_ONCE]:
+                sock.send(frame)
+            if arrive:
+                wait_until(lambda first=first: arrivals.count() >= min(first + AT_ONCE, len(frames)))
+
+
+class Arrivals:
+    """Counts what comes in on an interface, as the kernel does for everyone who listens there."""
+
+    def __init__(self, interface: str) -> None:
+        """Counts from now on."""
+        self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+        self._socket.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
+        self._socket.bind((interface, ETH_P_ALL))
+        self._count = 0
+
+    def count(self) -> int:
+        """Of frames, those included for which this socket had no room."""
+        self._count += struct.unpack("=2I", self._socket.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8))[0]
+        return self._count
+
+    def __enter__(self) -> Self:
+        """Itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Counts no more."""
+        self._socket.close()
 
 
 @contextlib.contextmanager
@@ -80,11 +126,9 @@ def tunnel(name: str, hardware: int | None = None) -> Iterator[int]:
         os.close(descriptor)
 
 
-def collect(capture, packets=None, seconds=10.0):
+def collect(capture, packets=None):
     """(ts_ns, wire length, frame) of everything until `packets` have come or the capture has stopped."""
-    found = []
-    timer = threading.Timer(seconds, capture.stop)
-    timer.start()
+    found, end = [], time.monotonic() + LONG
     for batch in capture.batches(0.05):
         if batch is not None:
             octets = batch.buffer
@@ -93,7 +137,7 @@ def collect(capture, packets=None, seconds=10.0):
             ]
         if packets is not None and len(found) >= packets:
             break
-    timer.cancel()
+        assert time.monotonic() < end, "did not come"
     return found
 
 

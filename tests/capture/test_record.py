@@ -3,12 +3,12 @@
 import hashlib
 import os
 import stat
-import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 from crafting.packets import SECOND, START, batch, udp
+from crafting.rights import small_disk
 from wiretally.capture import record
 from wiretally.capture.record import SUMS, Recorder
 from wiretally.capture.stream import open_captures
@@ -178,10 +178,8 @@ def test_a_disk_that_is_too_slow_costs_packets_of_the_recording_which_are_counte
     assert read(files(tmp_path))[1] == [20]
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: a file system of its own")
 def test_a_full_disk_is_said_counted_and_survived(tmp_path):
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k", "none", str(tmp_path)], check=True)
-    try:
+    with small_disk(tmp_path, "512k"):
         said = []
         with Recorder(str(tmp_path), [HERE], file_bytes=1 << 30, warn=said.append) as recorder:
             for first in range(0, 3000, 100):
@@ -193,8 +191,6 @@ def test_a_full_disk_is_said_counted_and_survived(tmp_path):
         assert any("cannot be recorded into: No space left" in line for line in said)
         whole = sum(len(read([path])[0]) for path in tmp_path.glob("*.pcapng*"))
         assert whole == recorder.recorded
-    finally:
-        subprocess.run(["umount", str(tmp_path)], check=True)
 
 
 def test_a_folder_that_cannot_be_is_one_line(tmp_path):

@@ -8,8 +8,9 @@ import time
 from pathlib import Path
 
 import pytest
+from crafting.rights import may_have_namespaces
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
+pytestmark = pytest.mark.skipif(not may_have_namespaces(), reason="namespaces need root")
 
 
 def run(work, **options):
@@ -21,7 +22,7 @@ def test_a_cell_has_no_network_and_its_own_processes():
     child = run(
         "def work():\n os.write(1, f'{os.listdir(\"/sys/class/net\")} {os.getpid()} {SCRATCH.is_dir()}'.encode())\n return 7"
     )
-    output, _ = child.communicate(timeout=20)
+    output, _ = child.communicate(timeout=60)
     assert child.returncode == 7
     assert output.endswith(" 1 True")
     assert not Path("/run/lab").exists()
@@ -29,7 +30,7 @@ def test_a_cell_has_no_network_and_its_own_processes():
 
 def test_an_exit_inside_is_the_exit_outside():
     child = run("def work():\n raise SystemExit(3)")
-    child.communicate(timeout=20)
+    child.communicate(timeout=60)
     assert child.returncode == 3
 
 
@@ -37,13 +38,13 @@ def test_an_exit_inside_is_the_exit_outside():
 def test_whatever_ends_it_ends_all(number, code):
     mark = f"299.{os.getpid()}{number}"
     child = run(
-        f"def work():\n subprocess.Popen(['sleep', '{mark}'], start_new_session=True)\n os.write(1, b'up\\n')\n time.sleep(60)"
+        f"def work():\n subprocess.Popen(['sleep', '{mark}'], start_new_session=True)\n os.write(1, b'up\\n')\n time.sleep(600)"
     )
     assert child.stdout.readline() == "up\n"
     assert alive(mark)
     child.send_signal(number)
-    assert child.wait(20) == code
-    deadline = time.monotonic() + 10
+    assert child.wait(60) == code
+    deadline = time.monotonic() + 60
     while alive(mark) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not alive(mark)
@@ -65,11 +66,11 @@ deaf = {deaf}
 def work():
     signal.signal(signal.SIGTERM, heard)
     os.write(1, b'up\\n')
-    time.sleep(60)"""
+    time.sleep(600)"""
     )
     assert child.stdout.readline() == "up\n"
     child.send_signal(signal.SIGTERM)
-    assert child.wait(20) == code
+    assert child.wait(60) == code
 
 
 def alive(mark):

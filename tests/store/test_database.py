@@ -1,12 +1,11 @@
 """The store keeps what it is given, once, through damage, full disks and clocks that are stepped."""
 
-import os
 import sqlite3
-import subprocess
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from crafting.rights import small_disk
 from crafting.sessions import MINUTE, NS, START, frame, moment
 from crafting.stores import exchange, flow, gone, minute
 from wiretally.core.errors import EnvironmentFault
@@ -97,10 +96,8 @@ def test_a_reader_that_stays_does_not_hold_up_the_writer(tmp_path):
         sqlite3.connect(f"file:{path}?mode=ro", uri=True).execute("DELETE FROM exchanges")
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: a file system of its own")
 def test_a_full_disk_stops_writing_not_counting_and_recovers(tmp_path):
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "none", str(tmp_path)], check=True)
-    try:
+    with small_disk(tmp_path, "2m"):
         said = []
         path = str(tmp_path / "a.db")
         with Store(path, warn=said.append) as store:
@@ -120,8 +117,6 @@ def test_a_full_disk_stops_writing_not_counting_and_recovers(tmp_path):
             assert not store.full
         assert read_store(path, ("exchanges",))["exchanges"].height == 1 + 1000 + 1
         assert [("cannot be written" in line, "written again" in line) for line in said] == [(True, False), (False, True)]
-    finally:
-        subprocess.run(["umount", str(tmp_path)], check=True)
 
 
 def test_rows_beyond_what_may_wait_are_given_up_and_counted(tmp_path, monkeypatch):

@@ -21,7 +21,7 @@ from wiretally.core.schema import COUNTERS
 from wiretally.store.reader import read_store
 
 NAMES = [column.name for column in COUNTERS]
-PATIENCE = 30.0  # seconds
+PATIENCE = 120.0  # seconds after which something will not come at all
 FIRST_START = 600.0  # it loads every kernel before it begins, and they may have to be compiled
 
 
@@ -42,6 +42,19 @@ def frames(mix):
     return found
 
 
+RUNNING = []
+
+
+@pytest.fixture(autouse=True)
+def nothing_stays():
+    """A test that fails leaves no service behind."""
+    yield
+    while RUNNING:
+        process = RUNNING.pop()
+        process.kill()
+        process.wait()
+
+
 class Running:
     """`wiretally live` as a process."""
 
@@ -50,6 +63,7 @@ class Running:
         command = [sys.executable, "-m", "wiretally.cli.main", "live", "-i", HERE, "--store", str(store), *options]
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         self.store = store
+        RUNNING.append(self.process)
 
     def wait_until(self, happened, patience=PATIENCE):
         """Until `happened(connection)`; the store may not be there yet."""
@@ -68,6 +82,10 @@ class Running:
     def ready(self):
         self.wait_until(lambda connection: connection.execute("SELECT count(*) FROM capture").fetchone()[0] > self.before, FIRST_START)
         return self
+
+    def stored(self, packets):
+        """Until so many are accounted for."""
+        self.wait_until(lambda connection: connection.execute("SELECT sum(packets) FROM capture").fetchone()[0] >= packets)
 
     def end(self):
         self.process.send_signal(signal.SIGTERM)
@@ -127,10 +145,10 @@ def test_sessions_are_marked_meanwhile_and_compared(tmp_path, frames):
         assert refused.returncode == 1
         local = read_store(str(store), ("flows",))["flows"]["local_ip"][0]
         assert any(address in refused.stderr for address in read_store(str(store), ("flows",))["flows"]["local_ip"])
-        for mode in ("normal", "incognito"):
+        for at, mode in ((200, "normal"), (400, "incognito")):
             assert mark("start", mode, "--device", local).returncode == 0
-            send(frames[200:400] if mode == "normal" else frames[400:600], THERE)
-            time.sleep(1.2)
+            send(frames[at : at + 200], THERE)
+            service.stored(at + 200)
         assert "ended: incognito-1" in mark("stop").stdout
         result = wiretally.compare(store)
         service.end()

@@ -57,7 +57,7 @@ def test_mappings_are_looked_through_again_when_there_are_others(monkeypatch):
 
 
 def in_a_process(code):
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

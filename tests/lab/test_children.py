@@ -22,7 +22,7 @@ def test_a_child_is_spoken_to_in_lines_of_json(tmp_path):
 
 def test_one_that_died_is_told_by_its_last_line(tmp_path):
     with child(tmp_path, "import sys; sys.exit('no such device')") as it:
-        it.process.wait(10)
+        it.process.wait(60)
         with pytest.raises(EnvironmentFault, match="lab: it ended with status 1: no such device"):
             it.check()
 

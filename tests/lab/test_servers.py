@@ -24,8 +24,11 @@ def folder(tmp_path_factory):
 
 
 def talk(folder, host, alpn, messages):
-    """Send `messages` one after the other; what the client wrote and read, and the ledger."""
+    """Send `messages` one after the other, each when the server has taken the last in; what it answered, and the ledger."""
     ledger_file = folder / "ledger.jsonl"
+
+    def entries():
+        return [json.loads(line) for line in ledger_file.read_text().splitlines()]
 
     async def main():
         loop = asyncio.get_running_loop()
@@ -39,17 +42,21 @@ def talk(folder, host, alpn, messages):
             reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=trust, server_hostname=host)
             tls = writer.get_extra_info("ssl_object")
             assert (tls.version(), tls.selected_alpn_protocol()) == ("TLSv1.3", alpn)
-            received = b""
-            for message in messages:
-                writer.write(message)
-                received += await asyncio.wait_for(reader.read(1 << 20), 5)
+            sent, received = 0, b""
+            async with asyncio.timeout(60):
+                for message in messages:
+                    writer.write(message)
+                    sent += len(message)
+                    while total(entries(), "up") < sent:  # noqa: ASYNC110  (what is waited for is in a file)
+                        await asyncio.sleep(0.001)
+                    answered = total(entries(), "down")  # who answers nothing has to end the connection
+                    received += await reader.readexactly(answered - len(received)) if answered else await reader.read()
             writer.close()
             server.close()
             return received
 
     received = asyncio.run(main())
-    entries = [json.loads(line) for line in ledger_file.read_text().splitlines()]
-    return received, entries
+    return received, entries()
 
 
 def total(entries, way):

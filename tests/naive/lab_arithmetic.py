@@ -36,7 +36,7 @@ def uploads(capture, device, sessions):
         "fields",
         *(word for name in fields for word in ("-e", name)),
     ]
-    output = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
+    output = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300).stdout
     spans = [(s["session"], nanoseconds(s["start"]), nanoseconds(s["end"])) for s in sessions]
     names, finished, totals = {}, set(), collections.Counter()
     for line in output.splitlines():

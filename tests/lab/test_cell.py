@@ -4,10 +4,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from crafting.link import wait_until
 from crafting.rights import may_have_namespaces
 
 pytestmark = pytest.mark.skipif(not may_have_namespaces(), reason="namespaces need root")
@@ -41,13 +41,10 @@ def test_whatever_ends_it_ends_all(number, code):
         f"def work():\n subprocess.Popen(['sleep', '{mark}'], start_new_session=True)\n os.write(1, b'up\\n')\n time.sleep(600)"
     )
     assert child.stdout.readline() == "up\n"
-    assert alive(mark)
+    wait_until(lambda: alive(mark))  # its program has begun when Popen returns, its words come a little later
     child.send_signal(number)
     assert child.wait(60) == code
-    deadline = time.monotonic() + 60
-    while alive(mark) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not alive(mark)
+    wait_until(lambda: not alive(mark))
 
 
 @pytest.mark.parametrize(("deaf", "code"), [(1, 143), (99, 137)])

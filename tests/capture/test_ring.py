@@ -1,55 +1,20 @@
 """What is put on a link comes out of the ring, byte for byte; what is lost is counted; outages are lived through."""
 
-import os
 import socket
 import struct
-import subprocess
 import threading
 import time
 
 import pytest
-from crafting.link import HERE, LONG, THERE, collect, frames_of, ip, join, private_network, send, tunnel, wait_until
+from crafting.link import ENDS, HERE, ROUTER, THERE, collect, frames, frames_of, ip, join, send, udp, until, wait_until
 from wiretally.capture import ring
 from wiretally.capture.interface import open_fanout, open_live
 from wiretally.capture.live import LiveOptions
-from wiretally.core.errors import CaptureError, EnvironmentFault, InputError
-from wiretally.core.packets import LINKTYPE_ETHERNET, LINKTYPE_LINUX_SLL, LINKTYPE_RAW, PacketBatch
+from wiretally.core.errors import CaptureError
+from wiretally.core.packets import LINKTYPE_ETHERNET, PacketBatch
 
-PHONE, ROUTER = bytes.fromhex("d26a913c0e57"), bytes.fromhex("02aabbccddee")
-ENDS = ROUTER + PHONE
+pytestmark = pytest.mark.usefixtures("network")
 SMALL = LiveOptions(ring_bytes=1 << 20, block_bytes=1 << 16, retire_ms=10)
-
-
-@pytest.fixture(autouse=True)
-def network():
-    with private_network():
-        yield
-
-
-@pytest.fixture
-def link():
-    join(mtu=65_535)
-
-
-def frames(count, length=60, ends=ENDS):
-    """Frames of an EtherType for experiments (IEEE 802 §9.2.3), each another one."""
-    return [(ends + b"\x88\xb5" + struct.pack(">I", n)).ljust(length + n % 7, b"-") for n in range(count)]
-
-
-def udp(source, destination, payload=b""):
-    header = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 28 + len(payload), 1, 0, 64, 17, 0, b"\xc0\xa8\x07\x14", b"\x08\x08\x08\x08")
-    return ENDS + b"\x08\x00" + header + struct.pack(">HHHH", source, destination, 8 + len(payload), 0) + payload
-
-
-def until(batches, wanted):
-    """Goes on until `wanted(found)`; the frames that came."""
-    found, deadline = [], time.monotonic() + LONG
-    while not wanted(found):
-        assert time.monotonic() < deadline, "did not come"
-        batch = next(batches)
-        rows = batch.packets if batch is not None else ()
-        found += [bytes(batch.buffer[p["at"] : p["at"] + p["captured"]]) for p in rows]
-    return found
 
 
 def test_frames_come_out_as_they_went_in(link):
@@ -75,92 +40,6 @@ def test_the_ring_goes_round(link):
         for n in range(0, len(sent), 1_000):
             send(sent[n : n + 1_000])
             assert until(batches, lambda found: len(found) >= 1_000) == sent[n : n + 1_000]
-
-
-@pytest.mark.parametrize(
-    "tags",
-    [["81000005"], ["8100e07b"], ["88a80064", "81000005"], ["81000000"]],
-    ids=["tag", "priority", "stacked", "priority only"],
-)
-def test_tags_are_where_they_were_on_the_link(link, tags):
-    sent = [ENDS + bytes.fromhex("".join(tags)) + b"\x88\xb5" + bytes(range(n, n + 60)) for n in range(50)]
-    sent[10:10] = frames(5)
-    with open_live(HERE, SMALL) as capture:
-        send(sent)
-        found = collect(capture, len(sent))
-    assert frames_of(found) == sent
-    assert [wire for _, wire, _ in found] == list(map(len, sent))
-
-
-def test_both_directions_once_each(link):
-    out, back = frames(50), frames(50, ends=PHONE + ROUTER)
-    with open_live(HERE, SMALL) as capture:
-        send(out)
-        send(back, HERE)
-        assert frames_of(collect(capture, 100)) == out + back
-
-
-def test_loopback_shows_each_packet_once():
-    sent = [b"\0" * 12 + frame[12:] for frame in frames(50)]
-    with open_live("lo", SMALL) as capture:
-        send(sent, "lo")
-        capture.stop()
-        assert frames_of(collect(capture)) == sent
-
-
-@pytest.mark.parametrize(
-    ("expression", "wanted"),
-    [("udp port 53", [0, 1]), ("vlan 5", [3]), ("ether proto 0x88b5", [2, 3]), ("not udp", [2, 3]), ("", [0, 1, 2, 3, 4])],
-)
-def test_the_kernel_takes_what_the_expression_accepts(link, expression, wanted):
-    sent = [udp(5000, 53), udp(53, 5000), frames(1)[0], ENDS + bytes.fromhex("8100000588b5") + bytes(46), udp(1, 2)]
-    with open_live(HERE, LiveOptions(expression=expression, ring_bytes=1 << 20, block_bytes=1 << 16)) as capture:
-        send(sent)
-        capture.stop()
-        found = frames_of(collect(capture))
-        assert capture.counters().seen == len(wanted)
-    assert [sent.index(frame) for frame in found] == wanted
-
-
-@pytest.mark.parametrize("tag", [b"", bytes.fromhex("81000005")])
-def test_lengths_on_the_wire_are_exact_whatever_is_kept(link, tag):
-    sent = [ENDS + tag + frame[12:] for frame in frames(20, 900)]
-    with open_live(HERE, LiveOptions(snaplen=100, ring_bytes=1 << 20, block_bytes=1 << 16)) as capture:
-        send(sent)
-        found = collect(capture, 20)
-    assert [wire for _, wire, _ in found] == list(map(len, sent))
-    assert frames_of(found) == [frame[: 100 + len(tag)] for frame in sent]
-
-
-def test_only_quic_behind_its_handshake_is_cut(link):
-    short, long = b"\x4f" + bytes(1_199), b"\xcf\0\0\0\x01" + bytes(1_195)
-    sent = [udp(50_000, 443, short), udp(443, 50_000, short), udp(50_000, 443, long), udp(50_000, 53, short),
-            udp(50_000, 443), udp(50_000, 443, b"\x4f"), udp(50_000, 443, b"\x0d" + short), frames(1, 1_000)[0]]  # fmt: skip
-    with open_live(HERE, LiveOptions(snap="names", ring_bytes=1 << 20, block_bytes=1 << 16)) as capture:
-        send(sent)
-        found = collect(capture, len(sent))
-    assert [wire for _, wire, _ in found] == list(map(len, sent))
-    assert frames_of(found) == [frame[:128] if n < 2 else frame for n, frame in enumerate(sent)]
-
-
-def test_sockets_of_a_group_share_by_device(link):
-    devices = [bytes((2, 0, 0, 0, n >> 8, n & 255)) for n in range(40)]
-    sent = [f for d in devices for f in frames(5, ends=ROUTER + d) + frames(5, ends=d + ROUTER)]
-    captures = open_fanout(HERE, SMALL, 3)
-    try:
-        send(sent)
-        parts = []
-        for capture in captures:
-            capture.stop()
-            parts.append(frames_of(collect(capture)))
-    finally:
-        for capture in captures:
-            capture.close()
-    assert sorted(frame for part in parts for frame in part) == sorted(sent)
-    assert all(parts)
-    of = [{f[6:12] if f[:6] == ROUTER else f[:6] for f in part} for part in parts]
-    assert sum(map(len, of)) == len(devices)
-    assert sum(capture.counters().seen for capture in captures) == len(sent)
 
 
 def test_what_a_slow_reader_loses_is_counted(link):
@@ -412,67 +291,3 @@ def test_an_interface_that_is_down_is_waited_for():
         open_live(HERE, LiveOptions(expression="udp"))
     with pytest.raises(CaptureError, match="down"):
         open_fanout(HERE, LiveOptions(), 2)
-
-
-PING = bytes.fromhex("4500001c0001000040010000c0a80714080808080800f7fe00010000")
-
-
-def test_a_tunnel_has_no_link_header():
-    with tunnel("wtring2") as descriptor, open_live("wtring2", SMALL) as capture:
-        os.write(descriptor, PING)
-        assert frames_of(collect(capture, 1)) == [PING]
-        assert capture.interfaces[0].linktype == LINKTYPE_RAW
-
-
-@pytest.mark.parametrize(("expression", "taken"), [("", 1), ("icmp and host 8.8.8.8", 1), ("udp", 0), ("ip6", 0), ("inbound", 1)])
-def test_other_links_are_cooked(expression, taken):
-    options = LiveOptions(ring_bytes=1 << 20, block_bytes=1 << 16, expression=expression)
-    with tunnel("wtring2", hardware=512) as descriptor, open_live("wtring2", options) as capture:  # ARPHRD_PPP
-        os.write(descriptor, PING)
-        capture.stop()
-        found = collect(capture)
-        assert capture.interfaces[0].linktype == LINKTYPE_LINUX_SLL
-    cooked = struct.pack(">HHH8sH", 0, 512, 0, b"", 0x0800)  # to us, ARPHRD_PPP, no address, IPv4
-    assert [(wire, frame) for _, wire, frame in found] == [(16 + len(PING), cooked + PING)] * taken
-
-
-@pytest.mark.parametrize(
-    ("name", "options", "error", "text"),
-    [
-        ("wlan9", {}, CaptureError, "wlan9: no such interface; this machine has lo"),
-        ("evil\n", {}, CaptureError, r"evil\n: no such interface; this machine has lo"),
-        ("nul\0", {}, CaptureError, r"nul\x00: no such interface; this machine has lo"),
-        ("\udc80", {}, CaptureError, r"\udc80: no such interface; this machine has lo"),
-        ("any", {}, InputError, "name the one"),
-        ("lo", {"expression": "port ssh2"}, CaptureError, "--filter port ssh2: unknown port 'ssh2'; see pcap-filter(7)"),
-        ("lo", {"expression": "host ("}, CaptureError, "syntax error"),
-        ("lo", {"block_bytes": 100_000}, InputError, "power of two"),
-        ("lo", {"ring_bytes": 1 << 19}, InputError, "two blocks"),
-        ("lo", {"snaplen": 0}, InputError, "must be 1 to"),
-        ("lo", {"fanout": 1 << 16}, InputError, "must be 0 to 65535"),
-    ],
-)
-def test_faults_are_one_line(name, options, error, text):
-    with pytest.raises(error) as fault:
-        open_live(name, LiveOptions(**options))
-    assert text in str(fault.value)
-    assert "\n" not in str(fault.value)
-
-
-def test_without_the_right_to_capture_it_says_what_to_do():
-    os.seteuid(65_534)
-    try:
-        with pytest.raises(EnvironmentFault, match=r"lo: not permitted .* sudo setcap cap_net_raw"):
-            open_live("lo", LiveOptions(expression="udp"))
-    finally:
-        os.seteuid(0)
-
-
-def test_promiscuous_while_it_is_open(link):
-    def promiscuity():
-        said = subprocess.run(["ip", "-d", "link", "show", HERE], capture_output=True, text=True, check=True).stdout
-        return int(said.partition("promiscuity ")[2].split()[0])
-
-    with open_live(HERE, LiveOptions(promiscuous=True, ring_bytes=1 << 20, block_bytes=1 << 16)):
-        assert promiscuity() == 1
-    assert promiscuity() == 0

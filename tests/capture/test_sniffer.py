@@ -4,26 +4,20 @@ import os
 import struct
 
 import pytest
-from crafting.link import HERE, collect, join, private_network, send, tunnel
+from crafting.link import ENDS, HERE, collect, join, send, tunnel
 from wiretally.capture.interface import open_live
 from wiretally.capture.live import LiveOptions
 from wiretally.capture.sniffer import ScapyCapture
 from wiretally.core.errors import CaptureError
 
 pytest.importorskip("scapy")
-ENDS = bytes.fromhex("02aabbccddeed26a913c0e57")
+pytestmark = pytest.mark.usefixtures("network")
 FRAMES = [
     *((ENDS + b"\x88\xb5" + bytes([n]) * (46 + n)) for n in range(100)),
     ENDS + bytes.fromhex("8100e005888e") + bytes(50),
     ENDS + bytes.fromhex("88a80064810000050800") + bytes(50),
 ]
 SCAPY = LiveOptions(sniffer="scapy")
-
-
-@pytest.fixture(autouse=True)
-def network():
-    with private_network():
-        yield
 
 
 def both(name, act, options):

@@ -28,6 +28,8 @@ IFF_TUN, IFF_NO_PI = 0x0001, 0x1000
 ETH_P_ALL = 3  # linux/if_ether.h
 SOL_PACKET, PACKET_STATISTICS, PACKET_IGNORE_OUTGOING = 263, 6, 23  # linux/if_packet.h
 HERE, THERE = "wtring0", "wtring1"
+PHONE, ROUTER = bytes.fromhex("d26a913c0e57"), bytes.fromhex("02aabbccddee")
+ENDS = ROUTER + PHONE
 OTHER_END = {HERE: THERE, THERE: HERE, "lo": "lo"}
 AT_ONCE = 500  # frames: between two ends the kernel keeps 1,000 (net.core.netdev_max_backlog) and drops the rest
 LONG = 60.0  # seconds after which something will not come at all
@@ -143,3 +145,24 @@ def collect(capture, packets=None):
 
 def frames_of(found):
     return [frame for _, _, frame in found]
+
+
+def frames(count, length=60, ends=ENDS):
+    """Frames of an EtherType for experiments (IEEE 802 §9.2.3), each another one."""
+    return [(ends + b"\x88\xb5" + struct.pack(">I", n)).ljust(length + n % 7, b"-") for n in range(count)]
+
+
+def udp(source, destination, payload=b""):
+    header = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 28 + len(payload), 1, 0, 64, 17, 0, b"\xc0\xa8\x07\x14", b"\x08\x08\x08\x08")
+    return ENDS + b"\x08\x00" + header + struct.pack(">HHHH", source, destination, 8 + len(payload), 0) + payload
+
+
+def until(batches, wanted):
+    """Goes on until `wanted(found)`; the frames that came."""
+    found, deadline = [], time.monotonic() + LONG
+    while not wanted(found):
+        assert time.monotonic() < deadline, "did not come"
+        batch = next(batches)
+        rows = batch.packets if batch is not None else ()
+        found += [bytes(batch.buffer[p["at"] : p["at"] + p["captured"]]) for p in rows]
+    return found

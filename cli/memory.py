@@ -30,6 +30,7 @@ SETTINGS = ONE_THREAD | {
     "NUMPY_MADVISE_HUGEPAGE": "0",
     "_RJEM_MALLOC_CONF": "narenas:1,dirty_decay_ms:2000,muzzy_decay_ms:0",  # jemalloc(3), as Polars is built with it
 }
+OWN = "Anonymous:", "Swap:"  # kB of pages of its own, in memory and out of it
 MAPPING = re.compile(r"([0-9a-f]+)-([0-9a-f]+) r-[x-][ps] \S+ \S+ [1-9]\d* +/\S")  # of a file, not to be written
 
 
@@ -80,15 +81,19 @@ def _told(name: str) -> str:
 def unwritten(smaps: str) -> dict[str, bool]:
     """Mappings of files by their lines in proc_pid_maps(5): whether this process cannot have a page of its own in them.
 
-    Those that a linker has written addresses into are not among those that can go: the addresses would be lost.
+    Those that a linker has written addresses into are not among those that can go: the addresses would be lost, also where
+    nobody has needed them for so long that they are in the swap space.
     """
     found: dict[str, bool] = {}
     mapping = None
     for line in smaps.splitlines():
         if MAPPING.match(line):
             mapping = line
-        elif mapping is not None and line.startswith("Anonymous:"):
-            found[mapping], mapping = line.split()[1] == "0", None
+            found[mapping] = True
+        elif line[:1].islower() or line[:1].isdigit():  # another mapping: fields begin with a capital
+            mapping = None
+        elif mapping is not None and line.startswith(OWN):
+            found[mapping] &= line.split()[1] == "0"
     return found
 
 

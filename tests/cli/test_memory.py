@@ -17,6 +17,11 @@ Anonymous:             0 kB
 7f0000400000-7f0000500000 r--p 00003000 fe:00 101 /usr/lib/librelocated.so
 Rss:                 800 kB
 Anonymous:            16 kB
+Swap:                  0 kB
+7f0000500000-7f0000580000 r--p 00004000 fe:00 101 /usr/lib/libasleep.so
+Rss:                   0 kB
+Anonymous:             0 kB
+Swap:                 12 kB
 7f0000600000-7f0000700000 rw-p 00004000 fe:00 101 /usr/lib/libclean.so
 Anonymous:             0 kB
 7f0000800000-7f0000900000 r--s 00000000 fe:00 102 /home/a database
@@ -34,6 +39,7 @@ def test_only_what_comes_back_from_a_file_as_it_was_is_let_go():
         "7f0000200000-7f0000300000 r--p 00002000 fe:00 101 /usr/lib/libclean.so": True,
         "7f0000400000-7f0000500000 r--p 00003000 fe:00 101 /usr/lib/librelocated.so": False,
         "7f0000800000-7f0000900000 r--s 00000000 fe:00 102 /home/a database": True,
+        "7f0000500000-7f0000580000 r--p 00004000 fe:00 101 /usr/lib/libasleep.so": False,
     }
 
 

@@ -46,12 +46,14 @@ from .state import (
     MAX_FIRST_PACKETS,
     MAX_FLOWS,
     NETWORKS,
+    OUTER_KNOWN,
     PARCELLED,
     PARCELS,
     PARSES_SKIPPED,
     POOL,
     QUIC_SKIPPED,
     RESOLVERS,
+    RESOLVERS_KNOWN,
     SEEN,
     UP,
     new_state,
@@ -114,9 +116,11 @@ class Dissector:
         for place, name in enumerate(PUBLIC_NAMES):
             octets = np.frombuffer(name, np.uint8)
             self._state["outer"][place] = intern.number_of(self._states, octets)
+            self._state["cursor"][OUTER_KNOWN] += 1
         for place, resolver in enumerate(self.options.resolvers[:RESOLVERS]):
             octets = np.frombuffer(resolver.lower().encode(), np.uint8)
             self._state["resolvers"][place] = intern.number_of(self._states, octets)
+            self._state["cursor"][RESOLVERS_KNOWN] += 1
         if not 0 <= self.options.first_packets <= MAX_FIRST_PACKETS:
             raise InputError(f"--packets {self.options.first_packets}: 1 to {MAX_FIRST_PACKETS} of each flow can be told")
         settings[FIRST_PACKETS] = self.options.first_packets
@@ -172,15 +176,16 @@ class Dissector:
         if self.lean >= LEAN_PAYLOAD:
             self._state["counters"][PARSES_SKIPPED] += count
             return
-        columns = (datagrams[name].tolist() for name in ("flow_id", "at", "end", "way", "service"))
+        columns = (datagrams[name].tolist() for name in ("slot", "flow_id", "at", "end", "way", "service"))
+        opened = dict(zip(datagrams["slot"].tolist(), self._state["cold"]["opened"][datagrams["slot"]].tolist(), strict=True))
         read: list[tuple[int, ...]] = []  # as `quic_messages` takes it
         texts = bytearray()
-        for number, (flow, at, end, way, service) in enumerate(zip(*columns, strict=True)):
+        for number, (slot, flow, at, end, way, service) in enumerate(zip(*columns, strict=True)):
             if service in FORMS:
                 if "announced" in self.options.tables:
                     self._announced(datagrams[number], parcels[at:end])
                 continue
-            if not self._initials.wants(flow, way):
+            if opened[slot] == 2 - way or not self._initials.wants(flow, way):  # as `for_hellos`, had those before been read
                 continue
             datagram = parcels[at:end]
             begin = len(texts)
@@ -191,6 +196,7 @@ class Dissector:
             elif (name := server_name(datagram)) is not None:
                 texts += name
                 read.append((number, begin, len(texts), 1, 0))
+            opened[slot] = way + 1 if len(texts) > begin else opened[slot]
         if read:
             quic_messages(self._states, datagrams, np.array(read, np.int64), np.frombuffer(texts, np.uint8))
         self._state["counters"][QUIC_SKIPPED] = self._initials.given_up

@@ -34,9 +34,11 @@ from .state import (
     HTTP_SHEET,
     LEAN,
     LEAN_PAYLOAD,
+    OUTER_KNOWN,
     PARSES_SKIPPED,
     RESOLVERS,
     RESOLVERS_FULL,
+    RESOLVERS_KNOWN,
     SERVICE_LLMNR,
     SERVICE_MDNS,
     SHEETS_FULL,
@@ -192,13 +194,17 @@ def quic_messages(states: Array, datagrams: Array, read: Array, b: Bytes) -> Non
     version, 0 for a name of Google QUIC.
     """
     state = states[0]
+    cursor = state["cursor"]
+    outer, resolvers = cursor[OUTER_KNOWN], cursor[RESOLVERS_KNOWN]
     for n in range(read.shape[0]):
         d = datagrams[read[n, 0]]
+        cursor[OUTER_KNOWN], cursor[RESOLVERS_KNOWN] = d["outer"], d["resolvers"]  # what was learned later says nothing of it
         if state["cold"][d["slot"]]["flow_id"] == d["flow_id"]:
             if read[n, 4] == 0:
                 google_name(state, d, b, read[n, 1], read[n, 2])
             else:
                 quic_hello(state, d, b, read[n, 1], read[n, 2], read[n, 3], read[n, 4])
+    cursor[OUTER_KNOWN], cursor[RESOLVERS_KNOWN] = outer, resolvers
 
 
 @inline
@@ -227,8 +233,8 @@ def quic_hello(state: State, d: Record, b: Bytes, at: int, end: int, packets: in
 def google_name(state: State, d: Record, b: Bytes, at: int, end: int) -> None:
     """The server name of a Google QUIC client; it is no TLS ClientHello, so there is no row."""
     c = state["cold"][d["slot"]]
+    c["opened"] = d["way"] + 1
     if c["sni"] == 0:
-        c["opened"] = d["way"] + 1
         c["sni"] = intern(state["names"], b, at, end)
         name_since(state, d["slot"], d["exchanges"])
 
@@ -278,9 +284,7 @@ def dns_message(state: State, b: Bytes, place: int, way: int, at: int, end: int,
 @inline
 def place_of_resolver(state: State, name: int) -> int:
     """Where the name of a resolver over HTTPS stands in the list; -1 for any other name."""
-    for n in range(RESOLVERS):
-        if state["resolvers"][n] == 0:
-            break
+    for n in range(state["cursor"][RESOLVERS_KNOWN]):
         if state["resolvers"][n] == name:
             return n
     return -1
@@ -291,11 +295,12 @@ def know_resolver(state: State, name: int) -> None:
     """A network designates a resolver over HTTPS (RFC 9462 §4): its flows are DNS from now on."""
     if place_of_resolver(state, name) >= 0:
         return
-    for n in range(RESOLVERS):
-        if state["resolvers"][n] == 0:
-            state["resolvers"][n] = name
-            return
-    state["counters"][RESOLVERS_FULL] += 1
+    known = state["cursor"][RESOLVERS_KNOWN]
+    if known == RESOLVERS:
+        state["counters"][RESOLVERS_FULL] += 1
+        return
+    state["resolvers"][known] = name
+    state["cursor"][RESOLVERS_KNOWN] += 1
 
 
 @inline

@@ -3,15 +3,16 @@
 Theory: what Python runs once for hundreds of datagrams costs half of what it costs for one here and there, between kernels
 that have filled the caches with something else. So their bytes are laid aside until there is no more room, or rows are taken.
 
-Rules: a datagram comes with how far the exchanges had come when it was laid aside, so that a name found in it can be given to
-those that began since. Whoever empties a sheet, or lets a flow go, has them read before.
+Rules: it makes no difference when they are read. So a datagram comes with how far the exchanges had come when it was laid
+aside, for the name found in it to be given to those that closed since, and with how many public names of ECH and
+resolvers were known; what would not have been laid aside, had those before it been read, is passed over. Whoever empties a sheet, or lets a flow go, has them read before.
 """
 
 from __future__ import annotations
 
 from ..core.jit import inline
 from ..core.wire import Bytes, u8
-from .state import DATAGRAM_BYTES, DATAGRAMS, EXCHANGES, PARCELLED, State
+from .state import DATAGRAM_BYTES, DATAGRAMS, EXCHANGES, OUTER_KNOWN, PARCELLED, RESOLVERS_KNOWN, State
 
 
 @inline
@@ -26,6 +27,6 @@ def lay_aside(state: State, b: Bytes, place: int, way: int, at: int, end: int, n
     row = state["datagrams"][cursor[DATAGRAMS]]
     row["slot"], row["flow_id"], row["at"], row["end"] = place, c["flow_id"], begin, begin + size
     row["way"], row["time"], row["service"] = way, now, state["flows"][place]["service"]
-    row["exchanges"] = cursor[EXCHANGES]
+    row["exchanges"], row["outer"], row["resolvers"] = cursor[EXCHANGES], cursor[OUTER_KNOWN], cursor[RESOLVERS_KNOWN]
     cursor[PARCELLED] += size
     cursor[DATAGRAMS] += 1

@@ -185,7 +185,8 @@ NAMED = np.dtype(
 )  # fmt: skip
 NAT64_PREFIX = np.dtype([("hi", np.uint64), ("lo", np.uint64), ("length", np.int64)], align=True)
 DATAGRAM = np.dtype([("slot", np.int64), ("flow_id", np.uint64), ("at", np.int64), ("end", np.int64), ("way", np.int64),
-                     ("time", np.int64), ("exchanges", np.int64), ("service", np.int64)],
+                     ("time", np.int64), ("exchanges", np.int64), ("service", np.int64),
+                     ("outer", np.int64), ("resolvers", np.int64)],
                     align=True)  # fmt: skip
 
 FIRST = np.dtype([("slot", np.int64), ("number", np.int64), ("gap_ns", np.int64), ("ip_bytes", np.int64),
@@ -209,7 +210,7 @@ COUNTER_NAMES = ("lost_holes", "lost_bytes", "held_full", "collect_full", "colle
 
 # places in `cursor`
 (FREE, DONE, TLS_ROWS, DNS_ROWS, ANSWERS, HTTP_ROWS, EXCHANGES, DATAGRAMS, FREE_NODES, FREE_COLLECTORS, SWEEP, HIGH_WATER,
- ACTIVE, NAMED_ROWS, NOW, PARCELLED, FIRSTS, DELIVERY, CID_LENGTHS, NAT64_ROWS) = range(20)  # fmt: skip
+ ACTIVE, NAMED_ROWS, NOW, PARCELLED, FIRSTS, DELIVERY, CID_LENGTHS, NAT64_ROWS, OUTER_KNOWN, RESOLVERS_KNOWN) = range(22)  # fmt: skip
 # settings
 (IDLE_TCP, IDLE_OTHER, LINGER, LOCAL_NETWORKS, IDLE_GAP, MAX_ACTIVE, INDEX_MASK, IDLE_DNS,
  FIRST_PACKETS, LEAN) = range(10)  # fmt: skip

@@ -12,7 +12,7 @@ from __future__ import annotations
 from ...core.jit import inline
 from ...core.wire import Bytes, be16, u8
 from ..intern import intern
-from ..state import OUTER_FULL, OUTER_NAMES, State
+from ..state import OUTER_FULL, OUTER_KNOWN, OUTER_NAMES, State
 
 SVC_ECH = 5  # SvcParamKey: RFC 9848 §3
 ECH_VERSION = 0xFE0D  # RFC 9849 §4
@@ -23,11 +23,8 @@ CONFIG_ID, KEM = 1, 2  # bytes of HpkeKeyConfig before the public key: RFC 9849 
 @inline
 def is_public_name(state: State, name: int) -> bool:
     """Whether a name is a known public name."""
-    for n in range(OUTER_NAMES):
-        known = state["outer"][n]
-        if known == 0:
-            break
-        if known == name:
+    for n in range(state["cursor"][OUTER_KNOWN]):
+        if state["outer"][n] == name:
             return True
     return False
 
@@ -79,8 +76,9 @@ def _config(state: State, b: Bytes, at: int, end: int) -> None:
     number = intern(state["names"], b, at + 1, at + 1 + u8(b, at))
     if number == 0 or is_public_name(state, number):
         return
-    for n in range(OUTER_NAMES):
-        if state["outer"][n] == 0:
-            state["outer"][n] = number
-            return
-    state["counters"][OUTER_FULL] += 1
+    known = state["cursor"][OUTER_KNOWN]
+    if known == OUTER_NAMES:
+        state["counters"][OUTER_FULL] += 1
+        return
+    state["outer"][known] = number
+    state["cursor"][OUTER_KNOWN] += 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import itertools
 import random
+import struct
 
 from crafting.packets import MS, START, udp
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -25,6 +26,7 @@ SALTS = {
 }
 INITIAL, ZERO_RTT, HANDSHAKE, RETRY = 0, 1, 2, 3
 DCID, SCID, SERVER_ID = bytes(range(8)), b"\xc1" * 5, b"\x5e" * 8
+CHLO_HASH = b"\xaa" * 12
 PING, PADDING, ACK = b"\x01", b"\x00", bytes.fromhex("0205000001000100")
 
 
@@ -91,8 +93,18 @@ def hello_message(name="quic.example", seed=1, *, post_quantum=False):
     return hello.quic_hello(random.Random(seed), name, post_quantum=post_quantum)
 
 
+def chlo(tags):
+    """The client hello of Google QUIC: a table of tags and where their values end."""
+    values, table = b"", b""
+    for tag, value in tags:
+        values += value
+        table += tag + struct.pack("<I", len(values))
+    return b"CHLO" + struct.pack("<HH", len(tags), 0) + table + values
 
 
+def q043(tags):
+    """A packet of Google QUIC's version 43 with it."""
+    return b"\x09" + bytes(8) + b"Q043" + b"\x01" + CHLO_HASH + b"\xa0\x01\x04" + chlo(tags)
 
 
 def frames_of(datagrams, *, port=40_000, step=MS, start=START, **ends):

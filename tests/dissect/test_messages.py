@@ -2,6 +2,7 @@
 
 import pytest
 from crafting.packets import START, Connection, client_hello, dissect, server_hello, udp
+from crafting.records import designation
 from wiretally.bench import hello
 from wiretally.dissect.dissector import DissectOptions
 from wiretally.dissect.state import RESOLVERS
@@ -15,13 +16,6 @@ def connection(name, port=40_000):
 
 def service(items, options=KNOWN):
     return [row["service"] for row in dissect(items, options).tables["flows"].to_dicts() if row["sni"] is not None]
-
-
-def designation(target, owner=b"\4_dns\x08resolver\4arpa\0", *, path=True):
-    """An answer that designates a resolver (RFC 9462 §4)."""
-    value = b"\0\1" + target + b"\0\1\0\3\2h2" + (b"\0\7\0\x10/dns-query{?dns}" if path else b"")
-    return (b"\0\1\x80\0\0\1\0\1\0\0\0\0" + owner + b"\0\x40\0\1\xc0\x0c\0\x40\0\1\0\0\0\x3c"
-            + len(value).to_bytes(2, "big") + value)  # fmt: skip
 
 
 def test_a_resolver_that_is_known_by_name():

@@ -1,9 +1,43 @@
 """Datagrams that wait to be read: all of them are, in time for whatever needs what they say, however many there are."""
 
+import random
+
 import polars as pl
 import pytest
-from crafting.packets import MS, PHONE, START, batch, dissect, ethernet, ipv4, sorted_tables, udp
-from crafting.quic import crypto, frames_of, hello_message, initial
+from crafting.packets import (
+    MS,
+    PHONE,
+    SECOND,
+    START,
+    Answer,
+    batch,
+    dissect,
+    ethernet,
+    ipv4,
+    named_counters,
+    sorted_tables,
+    udp,
+)
+from crafting.quic import (
+    ACK,
+    DCID,
+    HANDSHAKE,
+    SCID,
+    SERVER_ID,
+    V1,
+    V2,
+    ZERO_RTT,
+    crypto,
+    frames_of,
+    hello_message,
+    initial,
+    negotiation,
+    opaque,
+    q043,
+    retry,
+    short,
+)
+from crafting.records import answer_of, config, designation, https_record
 from wiretally.dissect.dissector import DissectOptions, Dissector
 from wiretally.dissect.state import DATAGRAM_BYTES, DATAGRAMS, LEAN_PAYLOAD, PARCELLED, PARCELS, SEEN
 
@@ -99,3 +133,81 @@ def test_what_waits_is_a_copy():
     dissector.feed(given)
     given.buffer[:] = 0
     assert dissector.tick()["tls"]["sni"].to_list() == ["n0.example", "n1.example"]
+
+
+def at_once(items, options=WANTED):
+    """As `dissect`, but read after each packet."""
+    dissector = Dissector(options)
+    pieces = []
+    for item in items:
+        dissector.feed(batch([item]))
+        pieces.append(dissector.tables(dissector.take(live=True)))
+    pieces.append(dissector.tick(end=True))
+    tables = {name: pl.concat([piece[name] for piece in pieces]) for name in pieces[-1]}
+    return Answer(tables, named_counters(dissector), dissector.given_up)
+
+
+def assert_the_same_late_or_at_once(items, options=WANTED):
+    late, early = dissect(items, options), at_once(items, options)
+    assert late.given_up == early.given_up
+    late, early = sorted_tables(late), sorted_tables(early)
+    for name, table in late.items():
+        assert table.equals(early[name]), name
+    return late
+
+
+def any_datagram(rng):
+    """What a connection may bring, and what none would."""
+    message = hello_message(rng.choice(["a.example", "b.example"]), rng.randrange(3))
+    dcid, version = rng.choice([DCID, SERVER_ID, bytes(9)]), rng.choice([V1, V1, V2])
+    half = len(message) // 2
+    return rng.choice([
+        lambda: initial(crypto(message), dcid=dcid, version=version, size=rng.choice([1200, 900]), number=rng.randrange(3)),
+        lambda: initial(crypto(message[:half]), dcid=dcid, version=version),
+        lambda: initial(crypto(message[half:], half), dcid=dcid, version=version, number=1),
+        lambda: initial(ACK, dcid=SCID, scid=SERVER_ID, side="server", keys_of=DCID, version=version),
+        retry, negotiation, *2 * [lambda: q043([(b"SNI\0", rng.choice([b"c.example", b"d.example"]))])],
+        lambda: short(rng.randrange(5, 900), rng.choice([SERVER_ID, SCID, DCID])),
+        lambda: opaque(rng.choice([ZERO_RTT, HANDSHAKE]), 300), lambda: rng.randbytes(rng.randrange(40)),
+    ])()  # fmt: skip
+
+
+def any_mix(rng):
+    """Three connections that do as they like, and a device that says what it is."""
+    items, now = [], START
+    for _ in range(rng.randrange(8, 30)):
+        now += rng.choice([1_000, MS, MS, MS, 700 * MS, 1_200 * MS, 200 * SECOND])
+        up = rng.random() < 0.6
+        if rng.random() < 0.1:
+            items.append((now, udp(b"NOTIFY * HTTP/1.1\r\nSERVER: tv\r\n\r\n", up=up, port=1900, remote_port=1900)))
+        else:
+            items.append((now, udp(any_datagram(rng), up=up, port=40_000 + rng.randrange(3), remote_port=443)))
+    return items
+
+
+@pytest.mark.parametrize("seed", [*range(6), 12, 19, 25])
+def test_whatever_comes_it_is_the_same_when_it_is_read(seed):
+    assert_the_same_late_or_at_once(any_mix(random.Random(seed)), WANTED if seed % 2 else DissectOptions(max_flows=2, tables=WANTED.tables))
+
+
+def test_who_is_known_to_be_the_client_stays_it():
+    """A name of Google QUIC settles it: an Initial of the other end, which anybody can make, is not looked at."""
+    items = frames_of([(True, q043([(b"SNI\0", b"c.example")])), (False, initial(crypto(hello_message("evil.example"))))])
+    tables = assert_the_same_late_or_at_once(items)
+    assert tables["tls"].is_empty()
+    assert tables["flows"]["name"].to_list() == ["c.example"]
+
+
+def test_what_is_learned_after_a_hello_says_nothing_of_it():
+    """As with TCP, whose hellos are read as they come."""
+    announced = answer_of("hidden.example", 65, https_record(config(b"front.example")))
+    items = []
+    for second, port in enumerate((40_000, 41_000)):
+        for n, name in enumerate(("front.example", "doh.test")):
+            datagram = initial(crypto(hello_message(name)))
+            items += frames_of([(True, datagram)], port=port + n, start=START + second * SECOND + n * MS)
+        items += [(START + second * SECOND + (5 + n) * MS, udp(data, up=False)) for n, data in enumerate((announced, designation(b"\3doh\4test\0")))]
+    tables = assert_the_same_late_or_at_once(items)
+    flows = tables["flows"].filter(pl.col("remote_port") == 443).sort("local_port")
+    assert flows["ech"].to_list() == ["grease_or_real", "grease_or_real", "outer", "grease_or_real"]
+    assert flows["service"].to_list() == ["quic", "quic", "quic", "doh"]

@@ -1,28 +1,15 @@
 """Google QUIC before TLS: recognised, named from the CHLO, and nothing of a broken one."""
 
-import struct
-
 import pytest
 from crafting.packets import dissect
-from crafting.quic import frames_of
+from crafting.quic import CHLO_HASH, chlo, frames_of, q043
 from hypothesis import given
 from hypothesis import strategies as st
 from wiretally.dissect.quic.google import MAX_TAGS, server_name
 
-HASH = b"\xaa" * 12
-
-
-def chlo(tags):
-    values, table = b"", b""
-    for tag, value in tags:
-        values += value
-        table += tag + struct.pack("<I", len(values))
-    return b"CHLO" + struct.pack("<HH", len(tags), 0) + table + values
-
-
 TAGS = [(b"PAD\0", b"-" * 900), (b"SNI\0", b"www.example.org"), (b"VER\0", b"Q043")]
-Q043 = b"\x09" + bytes(8) + b"Q043" + b"\x01" + HASH + b"\xa0\x01\x04" + chlo(TAGS)
-Q046 = b"\xc3Q046\x50" + bytes(8) + b"\0\0\0\1" + HASH + b"\xa0\x01\x04" + chlo(TAGS)
+Q043 = q043(TAGS)
+Q046 = b"\xc3Q046\x50" + bytes(8) + b"\0\0\0\1" + CHLO_HASH + b"\xa0\x01\x04" + chlo(TAGS)
 
 
 @pytest.mark.parametrize("datagram", [Q043, Q043.replace(b"Q043", b"Q039"), Q046])

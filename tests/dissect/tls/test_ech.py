@@ -1,28 +1,9 @@
 """Outer names: learned from HTTPS records, known, or none; then the device's own question names the flow."""
 
-import struct
-
 import pytest
-from crafting.packets import MS, SERVER, START, Connection, client_hello, dissect, hello, udp
+from crafting.packets import MS, SERVER, START, Connection, client_hello, dissect, udp
+from crafting.records import answer_of, config, https_record
 from wiretally.dissect import state
-
-
-def config(public, version=0xFE0D):
-    """ECHConfig: RFC 9849 §4."""
-    contents = b"\7\0\x20" + hello.vector(2, bytes(32)) + hello.vector(2, b"\0\1\0\1") + b"\0"
-    return version.to_bytes(2, "big") + hello.vector(2, contents + hello.vector(1, public) + hello.vector(2, b""))
-
-
-def https_record(configs, target=b"\0"):
-    """Rdata of an HTTPS record: ALPN, then ECH (RFC 9460 §2.2, RFC 9848 §3)."""
-    return (b"\0\1" + target + struct.pack(">HH", 1, 3) + b"\2h3" + struct.pack(">HH", 5, len(configs) + 2)
-            + hello.vector(2, configs))  # fmt: skip
-
-
-def answer_of(name, kind, rdata, number=1):
-    labels = b"".join(hello.vector(1, label.encode()) for label in name.split(".")) + b"\0"
-    return (struct.pack(">HHHHHH", number, 0x8180, 1, 1, 0, 0) + labels + struct.pack(">HH", kind, 1)
-            + b"\xc0\x0c" + struct.pack(">HHIH", kind, 1, 60, len(rdata)) + rdata)  # fmt: skip
 
 
 def seen(*answers, sni):

@@ -12,6 +12,7 @@ same row. A step of the clock (`clocks.py`) moves what goes on with it, and is n
 
 from __future__ import annotations
 
+import gc
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -78,7 +79,7 @@ class Service:
         self._folds = store.folds
 
     def ask_reload(self) -> None:
-        """For a signal handler: databases and local networks are read again soon."""
+        """For a signal handler: databases and local networks are read again once the keeper is idle."""
         self._reloading = True
 
     def run(self) -> None:
@@ -104,13 +105,13 @@ class Service:
                     if keeping is not None:
                         keeping.result()
                     began = last = now
+                    if self._reloading and self.reload is not None:  # nobody looks anything up now
+                        self._reloading = False
+                        self._reload(self.reload)
                     keeping = keeper.submit(self._keep, [self._new()])
                     if self.dissector.names > MANY_NAMES:  # waits for the keeper: the ring holds what comes meanwhile
                         keeping.result()
                         self.dissector.renew_names()
-                if self._reloading and self.reload is not None:
-                    self._reloading = False
-                    self._reload(self.reload)
             notify("STOPPING=1")
             if keeping is not None:
                 keeping.result()
@@ -179,6 +180,7 @@ class Service:
             self.warn("databases and local networks have been read again")
         except WiretallyError as error:
             self.warn(f"nothing is changed: {error}")
+        gc.collect()  # what is not needed any more is unmapped here, never while the keeper lets go of what is mapped (`memory.py`)
         notify("READY=1")
 
     def _end(self) -> None:

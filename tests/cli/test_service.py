@@ -1,5 +1,9 @@
 """The service on packets made by hand: steps of the clock, overload, settings read again, a capture that ends."""
 
+import gc
+import time
+import weakref
+
 import numpy as np
 import polars as pl
 import pytest
@@ -124,30 +128,75 @@ def test_settings_are_read_again_and_a_fault_in_them_changes_nothing(run, attrib
     def one(port):
         return [(START, udp(b"x" * 30, port=port, remote_port=9))]
 
-    held = {}
-
     def prepare(service, capture):
-        answers = iter((("93.184.216.0/24",), None))
+        answers, asked = iter((("93.184.216.0/24",), None)), []
 
         def reload():
             networks = next(answers)
+            asked.append(networks)
             if networks is None:
                 raise InputError("networks: cannot be read")
             return attributor, networks
 
-        service.reload = reload
-        held["ask"] = service.ask_reload
+        def script():
+            yield one(1)
+            for port in (2, 3):
+                yield service.ask_reload
+                while len(asked) < port - 1:
+                    yield lambda: time.sleep(0.001)
+                yield one(port)
 
-    def ask():
-        held["ask"]()
+        service.reload, capture.script = reload, script()
 
-    script = [one(1), ask, one(2), ask, one(3)]
-    found, said, _ = run(script, prepare=prepare, local=("192.168.7.0/24",))
+    found, said, _ = run([], prepare=prepare, local=("192.168.7.0/24",))
     flows = found["flows"].sort("local_port")
     assert dict(zip(flows["local_ip"], flows["remote_port"], strict=True)) in (
         {"93.184.216.34": 3, "192.168.7.20": 9}, {"93.184.216.34": 2, "192.168.7.20": 9})  # fmt: skip
     assert sum(flows["local_ip"] == "93.184.216.34") == 2
     assert said == ["databases and local networks have been read again", "nothing is changed: networks: cannot be read"]
+
+
+def test_what_was_read_before_goes_while_the_keeper_does_nothing(run, attributor):
+    """It is mapped, and the keeper lets go of what is mapped: of an address where meanwhile something else may be."""
+
+    class Before:
+        def __init__(self):
+            self.itself = self
+
+        def attributed(self, tables):
+            return attributor.attributed(tables)
+
+    busy, found = [], []
+
+    def prepare(service, capture):
+        keep, before = service._keep, Before()
+        service.store.attributed = before.attributed
+        old = weakref.ref(before)
+
+        def slow(new):
+            busy.append(1)
+            time.sleep(0.02)
+            keep(new)
+            busy.pop()
+
+        def reload():
+            found.append(len(busy))
+            return attributor, ()
+
+        def script():
+            yield service.ask_reload
+            while not found:
+                yield lambda: time.sleep(0.001)
+            found.append(old())
+
+        service._keep, service.reload, capture.script = slow, reload, script()
+
+    gc.disable()
+    try:
+        run([], prepare=prepare)
+    finally:
+        gc.enable()
+    assert found == [0, None]
 
 
 def test_names_are_thinned_while_it_runs(run, monkeypatch):

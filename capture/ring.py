@@ -127,9 +127,9 @@ class RingCapture(LiveCapture):
                     if batch is not None:
                         yield batch
                         due = time.monotonic() + timeout
-                finally:
+                finally:  # also of a reader that leaves
                     ring.give_back(self._held)
-                self._rested, self._held = max(self._rested - self._held, 0), 0
+                    self._rested, self._held = max(self._rested - self._held, 0), 0
                 continue
             now = time.monotonic()
             if self._finished(ring, now):

@@ -122,6 +122,18 @@ def test_a_rest_is_short_after_one_that_filled_much(link):
             until(batches, lambda found, count=count: len(found) == count)
 
 
+def test_a_reader_that_leaves_holds_nothing(link):
+    """Nor does the next one believe that blocks of its rest are still to come: it would not sleep until they do."""
+    with open_live(HERE, SMALL) as capture:
+        batches = capture.batches(0.05)
+        send(frames(400, 1_000))
+        assert until(batches, bool)
+        capture._rested = 1
+        batches.close()
+        assert (capture._held, capture._rested) == (0, 0)
+        assert capture.backlog() == capture._ring.filled()
+
+
 def test_many_blocks_that_hold_little_are_no_backlog(link):
     """Each was handed over because its time was up: a pause of the reader is not yet too much to follow."""
     with open_live(HERE, LiveOptions(ring_bytes=1 << 20, block_bytes=1 << 16, retire_ms=8)) as capture:

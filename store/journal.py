@@ -57,11 +57,10 @@ def unpacked(name: str, data: bytes) -> pl.DataFrame:
 
     if not is_whole(data):
         raise sqlite3.DatabaseError(f"a block of {name} in the journal is not what was written")
-    frame = pl.read_ipc_stream(io.BytesIO(data[CHECKSUM:]))
-    return frame.select(
-        pl.col(column) if column in frame.columns else pl.lit(None, kind).alias(column)
-        for column, kind in polars_schema(SHAPES[name]).items()
-    )
+    frame, schema = pl.read_ipc_stream(io.BytesIO(data[CHECKSUM:])), polars_schema(SHAPES[name])
+    if list(frame.schema.items()) == list(schema.items()):
+        return frame  # a query costs as much as the reading
+    return frame.select(pl.col(column) if column in frame.columns else pl.lit(None, kind).alias(column) for column, kind in schema.items())
 
 
 def is_whole(data: bytes) -> bool:
@@ -99,8 +98,8 @@ def folded(blocks: Sequence[Block]) -> Folded:
     open_ = []
     for moment, _, part in parts(OPEN):
         newest = _unseen(part, seen)
-        still = [over.get(flow, moment) <= moment for flow in newest["flow_id"].to_list()]
-        open_.append(newest.filter(pl.Series(still, dtype=pl.Boolean)))
+        still = [place for place, flow in enumerate(newest["flow_id"].to_list()) if over.get(flow, moment) <= moment]
+        open_.append(newest if len(still) == newest.height else newest[pl.Series(still, dtype=pl.Int64)])
     return Folded({name: joined(name, found) for name, found in tables.items()}, joined(OPEN, open_), pl.Series("flow_id", list(over), pl.String))
 
 

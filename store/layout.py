@@ -71,20 +71,21 @@ def insertion(name: str) -> str:
 
 
 def to_rows(name: str, frame: pl.DataFrame) -> list[tuple[Any, ...]]:
-    """The frame's rows as SQLite holds them; columns that it lacks are NULL."""
+    """The frame's rows as SQLite holds them; columns that it lacks are NULL. Without a query where none is needed: it costs more."""
     import polars as pl
 
+    nothing = pl.Series([None]).new_from_index(0, frame.height)
     columns = []
     for column in KEPT[name].columns:
-        if column.name not in frame.columns:
-            columns.append(pl.lit(None).alias(column.name))
+        values = frame[column.name] if column.name in frame.columns else nothing
+        if values.null_count() == frame.height:
+            values = nothing
         elif column.type == "time":
-            columns.append(pl.col(column.name).dt.epoch("ns"))
+            values = values.cast(pl.Int64)  # `to_physical` makes a query of it
         elif column.type.startswith("list"):
-            columns.append(json_text(column.name))
-        else:
-            columns.append(pl.col(column.name))
-    return frame.select(columns).rows()
+            values = frame.select(json_text(column.name)).to_series()
+        columns.append(values.alias(column.name))
+    return pl.DataFrame(columns).rows()
 
 
 def to_frame(table: Table, rows: list[tuple[Any, ...]]) -> pl.DataFrame:

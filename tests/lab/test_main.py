@@ -1,5 +1,6 @@
 """What the command says where it cannot run."""
 
+import os
 import subprocess
 import sys
 
@@ -9,7 +10,7 @@ from wiretally.lab.__main__ import parse
 
 def lab(*arguments, **environment):
     command = [sys.executable, "-m", "wiretally.lab", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, env=environment or None)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, env=os.environ | environment)
 
 
 def test_a_machine_without_the_tools_is_told_so_in_one_line(tmp_path):

@@ -12,7 +12,8 @@ from wiretally.report import terminal, words
 
 def shown(result, width, **console) -> str:
     with io.StringIO() as page:
-        Console(file=page, width=width, **console).print(terminal.comparison(result))
+        # a terminal or none, whatever FORCE_COLOR says, as the program does
+        Console(file=page, width=width, **{"force_terminal": False, **console}).print(terminal.comparison(result))
         return page.getvalue()
 
 

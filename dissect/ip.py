@@ -5,7 +5,8 @@ sends the loop back to an earlier layer, so the inner flow counts. Lengths come 
 says 0 (segmentation offload, BIG TCP) or more than the wire carried, the frame's own length counts.
 
 Rules: `present` is where captured bytes end, `wire_end` where the frame ended on the wire, both as positions in the
-buffer; a cut packet thus gives exact byte counts. Nothing behind `present` is read.
+buffer; a cut packet thus gives exact byte counts. Nothing behind `present` is read. A header is noted in `h` only once it
+has been read as a whole: a packet that cannot be read leaves nothing of its own to the one around it.
 """
 
 from __future__ import annotations
@@ -102,6 +103,7 @@ def walk(
     """
     form = WIFI_PLAIN
     tunnel = h["tunnel"]
+    source, destination, has_mac = h["src_mac"], h["dst_mac"], h["has_mac"]
     for _ in range(MAX_LAYERS):
         if status != OK:
             break
@@ -118,6 +120,7 @@ def walk(
             if layer == LAYER_NONE:
                 return OK
             tunnel = inside(tunnel, outer)
+            source, destination, has_mac = h["src_mac"], h["dst_mac"], h["has_mac"]
             form = WIFI_SWAPPED
         elif layer == LAYER_ETHERNET:
             status, layer, at = ethernet(b, at, present, h)
@@ -142,6 +145,8 @@ def walk(
         else:
             status, layer, at = rare_tag(b, layer, at, present)
     if reached:
+        if layer != LAYER_TRANSPORT:  # what is inside could not be read: the link addresses are again those around it
+            h["src_mac"], h["dst_mac"], h["has_mac"] = source, destination, has_mac
         return OK
     return MALFORMED if status == OK else status
 
@@ -168,30 +173,31 @@ def ipv4(b: Bytes, at: int, present: int, wire_end: int, h: Record, reached: int
     total = be16(b, at + IPV4_TOTAL_LENGTH)
     if u8(b, at) >> 4 != 4 or header < IPV4_BYTES or (total != 0 and total < header):
         return MALFORMED, LAYER_NONE, at, wire_end, reached
-    h["short"] = 1 if at + total > wire_end else 0
+    short = 1 if at + total > wire_end else 0
     if total != 0 and at + total < wire_end:
         wire_end = at + total
     if at + header > present:
         return TRUNCATED, LAYER_NONE, at, wire_end, reached
     flags = be16(b, at + IPV4_FRAGMENT)
+    protocol, behind = u8(b, at + IPV4_PROTOCOL), at + header
+    if protocol == AUTHENTICATION and flags & 0x1FFF == 0:  # RFC 4302 §2: next header, length in 4-byte units less 2
+        if present - behind < AUTHENTICATION_BYTES:
+            return TRUNCATED, LAYER_NONE, at, wire_end, reached
+        protocol = u8(b, behind)
+        behind += (u8(b, behind + 1) + 2) * 4
+        if behind > wire_end:
+            return MALFORMED, LAYER_NONE, at, wire_end, reached
+    h["short"] = short
     h["version"] = 4
     h["src_hi"] = 0
     h["dst_hi"] = 0
     h["src_lo"] = V4_MAPPED | np.uint64(be32(b, at + IPV4_SOURCE))
     h["dst_lo"] = V4_MAPPED | np.uint64(be32(b, final_destination(b, at, header)))
-    h["protocol"] = u8(b, at + IPV4_PROTOCOL)
+    h["protocol"] = protocol
     h["fragment"] = (flags & 0x1FFF) * 8
     h["more"] = (flags >> 13) & 1
     h["datagram"] = be16(b, at + IPV4_ID)
-    behind = at + header
-    h["body_at"] = behind
-    if h["protocol"] == AUTHENTICATION and h["fragment"] == 0:  # RFC 4302 §2: next header, length in 4-byte units less 2
-        if present - behind < AUTHENTICATION_BYTES:
-            return TRUNCATED, LAYER_NONE, at, wire_end, reached
-        h["protocol"] = u8(b, behind)
-        behind += (u8(b, behind + 1) + 2) * 4
-        if behind > wire_end:
-            return MALFORMED, LAYER_NONE, at, wire_end, reached
+    h["body_at"] = at + header
     return _transport(at, behind, wire_end, h, reached)
 
 
@@ -225,14 +231,13 @@ def ipv6(b: Bytes, at: int, present: int, wire_end: int, h: Record, reached: int
     if u8(b, at) >> 4 != 6:
         return MALFORMED, LAYER_NONE, at, wire_end, reached
     length = be16(b, at + IPV6_PAYLOAD_LENGTH)
-    h["short"] = 1 if at + IPV6_BYTES + length > wire_end else 0
+    short = 1 if at + IPV6_BYTES + length > wire_end else 0
     if length != 0 and at + IPV6_BYTES + length < wire_end:
         wire_end = at + IPV6_BYTES + length
     present = min(present, wire_end)
     header = u8(b, at + IPV6_NEXT_HEADER)
     next_at = at + IPV6_BYTES
-    h["fragment"] = 0
-    h["more"] = 0
+    fragment, more, datagram, body_at = 0, 0, 0, 0
     for _ in range(MAX_EXTENSION_HEADERS):
         if header in (HOP_BY_HOP, ROUTING, DESTINATION_OPTIONS, MOBILITY, HIP, SHIM6, AUTHENTICATION):
             if present - next_at < 8:
@@ -243,26 +248,31 @@ def ipv6(b: Bytes, at: int, present: int, wire_end: int, h: Record, reached: int
             if present - next_at < 8:
                 return TRUNCATED, LAYER_NONE, at, wire_end, reached
             step = 8
-            h["fragment"] = be16(b, next_at + 2) & 0xFFF8
-            h["more"] = be16(b, next_at + 2) & 1
-            h["datagram"] = be32(b, next_at + 4)
-            h["body_at"] = next_at + step
+            fragment = be16(b, next_at + 2) & 0xFFF8
+            more = be16(b, next_at + 2) & 1
+            datagram = be32(b, next_at + 4)
+            body_at = next_at + step
         else:
             break
         if header in (MOBILITY, HIP, SHIM6) and u8(b, next_at) == 59:  # nothing follows: the header is the payload
             break
         header = u8(b, next_at)
         next_at += step
-        if h["fragment"] != 0:
+        if fragment != 0:
             break
     if next_at > wire_end:
         return MALFORMED, LAYER_NONE, at, wire_end, reached
+    h["short"] = short
     h["version"] = 6
     h["src_hi"] = be64(b, at + IPV6_SOURCE)
     h["src_lo"] = be64(b, at + IPV6_SOURCE + 8)
     h["dst_hi"] = be64(b, at + IPV6_DESTINATION)
     h["dst_lo"] = be64(b, at + IPV6_DESTINATION + 8)
     h["protocol"] = header
+    h["fragment"] = fragment
+    h["more"] = more
+    h["datagram"] = datagram
+    h["body_at"] = body_at
     return _transport(at, next_at, wire_end, h, reached)
 
 

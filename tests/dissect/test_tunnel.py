@@ -73,6 +73,7 @@ def test_wifi_in_clear_is_a_link_not_a_tunnel(frame):
     assert (row["tunnel"], row["local_port"], row["up_payload_bytes"]) == (None, 5555, 15)
 
 
+VXLAN_LAN = UDP(sport=40001, dport=4789) / VXLAN(flags=8) / LAN
 UNREAD = {
     "vxlan without its flag": (UDP(sport=40001, dport=4789) / Raw(bytes(8) + bytes(LAN / INNER))),
     "geneve of another version": (UDP(sport=40001, dport=6081) / Raw(bytes.fromhex("4000655800000700") + bytes(LAN / INNER))),
@@ -84,15 +85,26 @@ UNREAD = {
     "gtp that says more than its datagram holds": (UDP(sport=2152, dport=2152) / GTP_U_Header(gtp_type=255, length=len(INNER) + 1) / INNER),
     "gtp that says less than an inner header": (UDP(sport=2152, dport=2152) / GTP_U_Header(gtp_type=255, length=12) / INNER),
     "gtp behind its datagram's end": (UDP(sport=2152, dport=2152, len=8 + 8 + 12) / GTP_U_Header(gtp_type=255) / INNER),
+    "an inner check value that ends early": VXLAN_LAN / Raw(bytes(IP(src="10.1.2.3", dst="203.0.113.9", proto=51, len=28)) + bytes(8)),
+    "an inner check value behind its packet's end": (
+        GRE() / IP(src="10.1.2.3", dst="203.0.113.9", proto=51) / Raw(b"\x11\xff" + bytes(30))),
+    "an inner fragment header and one that ends early": (
+        VXLAN_LAN / IPv6(src="fd00::3", dst="2001:db8::9", nh=44) / Raw(bytes.fromhex("3c00000100000007") + bytes(4))),
     "an inner header that ends early": (UDP(sport=40001, dport=4789) / VXLAN(flags=8) / LAN / Raw(bytes(INNER)[:12])),
 }
+
+
+def below_ports(packet):
+    """The local port of what goes out: GRE has none."""
+    return packet.sport if UDP in packet and not isinstance(packet, GRE) else None
 
 
 @pytest.mark.parametrize("name", UNREAD)
 def test_what_cannot_be_read_inside_leaves_the_outer_flow_which_is_in_nothing(name):
     answer = dissect([(START, OUT / UNREAD[name])])
     row = answer.one("flows")
-    assert (row["tunnel"], row["local_ip"], row["up_packets"]) == (None, "192.0.2.1", 1)
+    assert (row["tunnel"], row["local_ip"], row["remote_ip"], row["up_packets"]) == (None, "192.0.2.1", "192.0.2.2", 1)
+    assert (row["local_port"], row["local_mac"], row["app_exact"]) == (below_ports(UNREAD[name]), "02:00:00:00:00:01", True)
     assert_sums_close(answer, 1)
 
 

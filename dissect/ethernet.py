@@ -28,6 +28,7 @@ READS = (
 )  # fmt: skip
 
 ETHERNET_BYTES = 14  # IEEE 802.3-2022 §3.1.1
+LLC_BYTES, SNAP_BYTES = 3, 8  # RFC 1042: with SNAP behind it, five more
 VLAN_BYTES = 4
 E_TAG_BYTES = 8  # IEEE 802.1BR-2012 §7.5: six bytes of control, then the next type
 VN_TAG_BYTES = 6  # Cisco VN-Tag: four bytes of control, then the next type
@@ -58,10 +59,14 @@ def ethernet(b: Bytes, at: int, present: int, h: Record) -> tuple[int, int, int]
 @inline
 def llc(b: Bytes, at: int, present: int) -> tuple[int, int, int]:
     """IEEE 802.2 LLC with SNAP (RFC 1042) leads to an EtherType; other LLC carries no IP."""
-    if present - at >= 8 and u8(b, at) == 0xAA and u8(b, at + 1) == 0xAA and u8(b, at + 2) == 0x03:
-        return OK, be16(b, at + 6), at + 8
-    if present - at >= 3 and u8(b, at) == 0x06 and u8(b, at + 1) == 0x06:  # LSAP of IP: RFC 1042
-        return OK, ETHERTYPE_IPV4, at + 3
+    if present - at < LLC_BYTES:
+        return TRUNCATED, LAYER_NONE, at
+    if u8(b, at) == 0xAA and u8(b, at + 1) == 0xAA and u8(b, at + 2) == 0x03:
+        if present - at < SNAP_BYTES:
+            return TRUNCATED, LAYER_NONE, at
+        return OK, be16(b, at + 6), at + SNAP_BYTES
+    if u8(b, at) == 0x06 and u8(b, at + 1) == 0x06:  # LSAP of IP: RFC 1042
+        return OK, ETHERTYPE_IPV4, at + LLC_BYTES
     return UNSUPPORTED, LAYER_NONE, at
 
 

@@ -3,7 +3,8 @@
 Theory: each function reads one header and says which layer follows and where: `(status, layer, at)` (`layers.py`). What
 begins with a header of its own standard is in `ethernet.py`, `wifi.py` and `ppp.py`.
 
-Rules: `present` is where the captured bytes end; nothing behind it is read. A header cut by it is TRUNCATED.
+Rules: `present` is where the captured bytes end; nothing behind it is read. A header cut by it is TRUNCATED; one that says
+that it is shorter than what it consists of is MALFORMED.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from ..core.packets import (
     LINKTYPE_RAW_BSD,
     LINKTYPE_RAW_OPENBSD,
 )
-from ..core.status import OK, TRUNCATED, UNSUPPORTED
+from ..core.status import MALFORMED, OK, TRUNCATED, UNSUPPORTED
 from ..core.wire import Bytes, be16, be32, le16, le32, u8
 from .ethernet import llc, mac48
 from .layers import (
@@ -63,10 +64,10 @@ SLL2_BYTES = 20  # LINKTYPE_LINUX_SLL2
 SLL2_ADDRESS = 12
 ARCNET_ADDRESSES, ARCNET_OLD, ARCNET_NEW = 2, 1, 4  # bytes: two addresses; protocol; protocol, split flag, number
 ARCNET_IP_OLD, ARCNET_IP, ARCNET_IPV6, ARCNET_EXCEPTION = 240, 212, 196, 0xFF  # RFC 1051 §3, RFC 1201 §2, RFC 2497 §2
-PPI_BYTES = 8  # LINKTYPE_PPI: version, flags, length, link type
-PKTAP_BYTES, PKTAP_LINKTYPE = 12, 8  # LINKTYPE_PKTAP: length, record type, link type, and more
+PPI_BYTES = 8  # LINKTYPE_PPI
+PKTAP_BYTES, PKTAP_LINKTYPE = 12, 8  # LINKTYPE_PKTAP
 NFLOG_BYTES, NFLOG_ATTRIBUTE, NFLOG_PAYLOAD, MAX_NFLOG_ATTRIBUTES = 4, 4, 9, 32  # LINKTYPE_NFLOG: family, TLVs
-PRISM_MSG_BYTES = 4  # length field of the Prism header
+PRISM_MSG_BYTES, MAX_PRISM = 4, 1024  # LINKTYPE_IEEE802_11_PRISM: two fields of four bytes begin it
 
 AF_INET = 2  # BSD loopback address families: LINKTYPE_NULL
 AF_INET6_ANY = (10, 24, 28, 30)  # Linux, NetBSD and OpenBSD, FreeBSD, Darwin
@@ -90,34 +91,65 @@ def first_layer(b: Bytes, at: int, present: int, linktype: int, h: Record) -> tu
         return OK, LAYER_WIFI, at
     if linktype == LINKTYPE_IEEE802_11_RADIOTAP:
         return OK, LAYER_RADIOTAP, at
-    if linktype == LINKTYPE_IEEE802_11_PRISM and present - at >= 2 * PRISM_MSG_BYTES:
-        little = le32(b, at + PRISM_MSG_BYTES)
-        return OK, LAYER_WIFI, at + (little if little < 1024 else be32(b, at + PRISM_MSG_BYTES))
+    if linktype == LINKTYPE_IEEE802_11_PRISM:
+        return _prism(b, at, present)
     if linktype in (LINKTYPE_PPP, LINKTYPE_PPP_HDLC):
         return OK, LAYER_PPP, at
-    if linktype == LINKTYPE_PPI and present - at >= PPI_BYTES:
-        inside = le32(b, at + 4)
-        behind = at + le16(b, at + 2)
-        if inside == LINKTYPE_IEEE802_11:
-            return OK, LAYER_WIFI, behind
-        if inside == LINKTYPE_ETHERNET:
-            return OK, LAYER_ETHERNET, behind
+    if linktype == LINKTYPE_PPI:
+        return _ppi(b, at, present)
     if linktype == LINKTYPE_PPP_ETHER:
         return OK, ETHERTYPE_PPPOE, at
-    if linktype == LINKTYPE_C_HDLC and present - at >= 4:  # RFC 1547 §4.3.1: address, control, protocol
-        return OK, be16(b, at + 2), at + 4
+    if linktype == LINKTYPE_C_HDLC:  # RFC 1547 §4.3.1: address, control, protocol
+        return (OK, be16(b, at + 2), at + 4) if present - at >= 4 else (TRUNCATED, LAYER_NONE, at)
     if linktype in (LINKTYPE_ARCNET_BSD, LINKTYPE_ARCNET_LINUX):
         return _arcnet(b, at, present, linktype)
     if linktype == LINKTYPE_NFLOG:
         return _nflog(b, at, present)
-    if linktype == LINKTYPE_PKTAP and present - at >= PKTAP_BYTES:
-        inside, behind = le32(b, at + PKTAP_LINKTYPE), at + le32(b, at)
-        if inside == LINKTYPE_ETHERNET:
-            return OK, LAYER_ETHERNET, behind
-        if inside in (LINKTYPE_RAW, LINKTYPE_RAW_BSD):
-            return OK, LAYER_IP, behind
-        if inside == LINKTYPE_NULL:
-            return _loopback(b, behind, present, LINKTYPE_NULL)
+    if linktype == LINKTYPE_PKTAP:
+        return _pktap(b, at, present)
+    return UNSUPPORTED, LAYER_NONE, at
+
+
+@inline
+def _prism(b: Bytes, at: int, present: int) -> tuple[int, int, int]:
+    """Prism: message code and length, in the byte order of the host; the same of AVS in network order."""
+    if present - at < 2 * PRISM_MSG_BYTES:
+        return TRUNCATED, LAYER_NONE, at
+    length = le32(b, at + PRISM_MSG_BYTES)
+    if length >= MAX_PRISM:
+        length = be32(b, at + PRISM_MSG_BYTES)
+    return (OK, LAYER_WIFI, at + length) if length >= 2 * PRISM_MSG_BYTES else (MALFORMED, LAYER_NONE, at)
+
+
+@inline
+def _ppi(b: Bytes, at: int, present: int) -> tuple[int, int, int]:
+    """LINKTYPE_PPI: version, flags, the length of all of it, and what follows it."""
+    if present - at < PPI_BYTES:
+        return TRUNCATED, LAYER_NONE, at
+    length, inside = le16(b, at + 2), le32(b, at + 4)
+    if length < PPI_BYTES:
+        return MALFORMED, LAYER_NONE, at
+    if inside == LINKTYPE_IEEE802_11:
+        return OK, LAYER_WIFI, at + length
+    if inside == LINKTYPE_ETHERNET:
+        return OK, LAYER_ETHERNET, at + length
+    return UNSUPPORTED, LAYER_NONE, at
+
+
+@inline
+def _pktap(b: Bytes, at: int, present: int) -> tuple[int, int, int]:
+    """LINKTYPE_PKTAP: the length of all of it, a record type, what follows it, and more."""
+    if present - at < PKTAP_BYTES:
+        return TRUNCATED, LAYER_NONE, at
+    length, inside = le32(b, at), le32(b, at + PKTAP_LINKTYPE)
+    if length < PKTAP_BYTES:
+        return MALFORMED, LAYER_NONE, at
+    if inside == LINKTYPE_ETHERNET:
+        return OK, LAYER_ETHERNET, at + length
+    if inside in (LINKTYPE_RAW, LINKTYPE_RAW_BSD):
+        return OK, LAYER_IP, at + length
+    if inside == LINKTYPE_NULL:
+        return _loopback(b, at + length, present, LINKTYPE_NULL)
     return UNSUPPORTED, LAYER_NONE, at
 
 
@@ -152,13 +184,15 @@ def _nflog(b: Bytes, at: int, present: int) -> tuple[int, int, int]:
     """LINKTYPE_NFLOG: attributes of length, type (in the byte order of the host) and padding to four; one is the packet."""
     at += NFLOG_BYTES
     for _ in range(MAX_NFLOG_ATTRIBUTES):
-        if present - at < NFLOG_ATTRIBUTE:
+        if at == present:
             break
+        if present - at < NFLOG_ATTRIBUTE:
+            return TRUNCATED, LAYER_NONE, at
         length, kind = le16(b, at), le16(b, at + 2)
         if kind == NFLOG_PAYLOAD:
             return OK, LAYER_IP, at + NFLOG_ATTRIBUTE
         if length < NFLOG_ATTRIBUTE:
-            break
+            return MALFORMED, LAYER_NONE, at
         at += (length + 3) // 4 * 4
     return UNSUPPORTED, LAYER_NONE, at
 

@@ -32,8 +32,8 @@ def pppoe(b: Bytes, at: int, present: int) -> tuple[int, int, int]:
 @inline
 def ppp(b: Bytes, at: int, present: int) -> tuple[int, int, int]:
     """RFC 1661 §2 with HDLC-like framing of RFC 1662 §3.1 if it is there; a one-byte protocol if it is compressed."""
-    if present - at >= 2 and u8(b, at) in (0xFF, 0x0F) and u8(b, at + 1) in (0x03, 0x00):
-        if u8(b, at) == 0x0F and u8(b, at + 1) == 0x00 and present - at >= 4:  # Cisco HDLC in a PPP link type
+    if present - at >= 2 and u8(b, at) in (0xFF, 0x0F, 0x8F) and u8(b, at + 1) in (0x03, 0x00):
+        if u8(b, at) != 0xFF and u8(b, at + 1) == 0x00 and present - at >= 4:  # Cisco HDLC in a PPP link type
             return OK, be16(b, at + 2), at + 4
         at += 2
     if present - at < 2:

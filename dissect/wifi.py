@@ -74,6 +74,10 @@ def wifi(b: Bytes, at: int, present: int, form: int, h: Record) -> tuple[int, in
         length += 2 + (4 if flags & WIFI_ORDER else 0)
     if form == WIFI_PADDED:
         length = (length + 3) // 4 * 4
-    if aggregate:  # A-MSDU: the first subframe's header has destination, source, length
+    if aggregate:  # A-MSDU: the first subframe's header has destination, source, length (§9.3.2.2.2); the frame's own
+        if present - at < length + 14:  # third and fourth addresses are then the BSSID (§9.3.2.1, table 9-30)
+            return TRUNCATED, LAYER_NONE, at
+        h["dst_mac"] = mac48(b, at + length)
+        h["src_mac"] = mac48(b, at + length + 6)
         length += 14
     return llc(b, at + length, present)

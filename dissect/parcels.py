@@ -1,11 +1,12 @@
 """Datagrams that Python reads: QUIC Initials, which take ciphers, and what devices say of themselves.
 
-Theory: what Python runs once for hundreds of datagrams costs half of what it costs for one here and there, between kernels
-that have filled the caches with something else. So their bytes are laid aside until there is no more room, or rows are taken.
+Theory: what Python runs once for hundreds of datagrams costs less than for a few here and there, between kernels that have
+filled the caches with something else (ADR 6). So their bytes are laid aside until there is no more room, or rows are taken.
 
 Rules: it makes no difference when they are read. So a datagram comes with how far the exchanges had come when it was laid
 aside, for the name found in it to be given to those that closed since, and with how many public names of ECH and
-resolvers were known; what would not have been laid aside, had those before it been read, is passed over. Whoever empties a sheet, or lets a flow go, has them read before.
+resolvers were known; what would not have been laid aside, had those before it been read, is passed over. Whoever empties a
+sheet, or lets a flow go, has them read before.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ def unpacked(name: str, data: bytes) -> pl.DataFrame:
         raise sqlite3.DatabaseError(f"a block of {name} in the journal is not what was written")
     frame, schema = pl.read_ipc_stream(io.BytesIO(data[CHECKSUM:])), polars_schema(SHAPES[name])
     if list(frame.schema.items()) == list(schema.items()):
-        return frame  # a query costs as much as the reading
+        return frame  # as it is nearly always: no query is needed
     return frame.select(pl.col(column) if column in frame.columns else pl.lit(None, kind).alias(column) for column, kind in schema.items())
 
 

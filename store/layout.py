@@ -71,7 +71,7 @@ def insertion(name: str) -> str:
 
 
 def to_rows(name: str, frame: pl.DataFrame) -> list[tuple[Any, ...]]:
-    """The frame's rows as SQLite holds them; columns that it lacks are NULL. Without a query where none is needed: it costs more."""
+    """The frame's rows as SQLite holds them; columns that it lacks are NULL. Only lists take a query."""
     import polars as pl
 
     nothing = pl.Series([None]).new_from_index(0, frame.height)
